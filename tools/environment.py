@@ -65,7 +65,10 @@ def install(wanted: str, compiler_missing: str) -> str:
         made = subprocess.run([sys.executable, "-m", "venv", str(VENV)], check=False)
         if made.returncode:
             shutil.rmtree(VENV, ignore_errors=True)
-            return "Making .venv failed; the message is above. Perhaps: apt-get install python3-venv"if shutil.which("nvidia-smi") is None and not installed("torch"):
+            return (
+                "Making .venv failed; the message is above. Perhaps: apt-get install python3-venv"
+            )
+    if shutil.which("nvidia-smi") is None and not installed("torch"):
         pip("install", CPU_TORCH)
     for with_crf in (True, False) if not compiler_missing else (False,):
         if pip_install_list(requirement_lines(wanted, with_crf=with_crf)) == 0:
