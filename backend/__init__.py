@@ -1,0 +1,1 @@
+"""What the web app and the trainer share; imports neither of them."""

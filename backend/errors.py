@@ -1,0 +1,37 @@
+"""The sentences this package says to a person when it cannot go on."""
+
+
+class TagmaskError(Exception):
+    """What went wrong, what is accepted and what to do, as one or two plain sentences."""
+
+
+class ImageError(TagmaskError):
+    """A file that should be a photograph is not usable as one."""
+
+
+class DataError(TagmaskError):
+    """A data set, tag list, mask or manifest is not what it should be."""
+
+
+class WorkspaceError(TagmaskError):
+    """A workspace folder is missing, not writable or not a workspace."""
+
+
+class StoreError(TagmaskError):
+    """The database is damaged, newer than this program, or refused a change."""
+
+
+class WeightsError(TagmaskError):
+    """Weights are missing, corrupt or do not fit the network."""
+
+
+class SaliencyError(TagmaskError):
+    """A saliency source is missing or unusable."""
+
+
+class RefinementError(TagmaskError):
+    """The dense CRF is not installed, or one of its workers died."""
+
+
+class JobError(TagmaskError):
+    """A job cannot be queued, started or stopped."""

@@ -1,0 +1,124 @@
+"""A snapshot's manifest: the frozen list of images and masks that a run trains on."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from backend.errors import DataError
+from backend.exchange.classes import check_classes, read_text
+from backend.exchange.items import Item, Source
+from backend.exchange.names import safe_name, some
+
+FORMAT = "tagmask-snapshot/1"
+VERDICTS = ("accept", "fix")
+
+
+def is_manifest(path: Path) -> bool:
+    """Whether a file says of itself, near its beginning, that it is a snapshot's manifest."""
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return b"tagmask-snapshot/" in file.read(65536)
+
+
+def open_snapshot(path: Path, split: str | None = None, *, verify: bool = True) -> Source:
+    """The images and masks of a manifest.json.
+
+    With `verify` every file is hashed and compared, so that what is trained on is what was frozen.
+    Raises DataError for a damaged manifest, missing files or files that have changed.
+    """
+    if split not in (None, "all"):
+        raise DataError(f"{path} is a snapshot, which has no split {split}: all of it is used.")
+    manifest = _read(path)
+    classes = _classes(path, manifest)
+    entries = manifest.get("items")
+    if not isinstance(entries, list) or not entries:
+        raise _damaged(path, "it lists no items")
+    items = [_item(path, entry, classes, verify) for entry in entries]
+    names = [item.name for item in items]
+    if len(set(names)) != len(names):
+        twice = sorted({name for name in names if names.count(name) > 1})
+        raise _damaged(path, f"it lists {some(twice)} more than once")
+    digest = manifest.get("digest")
+    return Source(
+        "snapshot", path.parent, classes, items, digest=digest if isinstance(digest, str) else None
+    )
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        manifest = json.loads(read_text(path))
+    except (ValueError, RecursionError) as problem:
+        raise _damaged(path, f"it is not readable JSON ({problem})") from problem
+    if not isinstance(manifest, dict):
+        raise _damaged(path, "it is not a JSON object")
+    named = manifest.get("format")
+    if named != FORMAT:
+        raise DataError(
+            f"{path} is of the format {named!r}; this version of Tagmask reads {FORMAT!r}."
+        )
+    return manifest
+
+
+def _classes(path: Path, manifest: dict[str, Any]) -> dict[int, str]:
+    given = manifest.get("classes")
+    try:
+        classes = {int(number): str(name) for number, name in given.items()}  # type: ignore[union-attr]
+    except (AttributeError, ValueError) as problem:
+        raise _damaged(path, "its classes are not a map from ids to names") from problem
+    return check_classes(classes, str(path))
+
+
+def _item(path: Path, entry: Any, classes: dict[int, str], verify: bool) -> Item:
+    if not isinstance(entry, dict) or not isinstance(entry.get("image"), str):
+        raise _damaged(path, "an item has no image name")
+    name = entry["image"]
+    tags = entry.get("tags", [])
+    if not isinstance(tags, list) or not all(type(tag) is int and tag in classes for tag in tags):
+        raise _damaged(path, f"the tags of {name} are not ids of its classes")
+    verdict = entry.get("verdict")
+    if verdict is not None and verdict not in VERDICTS:
+        raise _damaged(path, f"the verdict of {name} is {verdict!r}")
+    image = _file(path, name, entry, "file", "sha256" if verify else None)
+    if image is None:
+        raise _damaged(path, f"{name} has no file")
+    return Item(
+        name=safe_name(name),
+        image=image,
+        tags=tuple(sorted(set(tags))),
+        truth=_file(path, name, entry, "truth", None),
+        mask=_file(path, name, entry, "mask", "mask_sha256" if verify else None),
+        verdict=verdict,
+    )
+
+
+def _file(
+    path: Path, name: str, entry: dict[str, Any], key: str, digest_key: str | None
+) -> Path | None:
+    """A file of an item, relative to the manifest, there and unchanged."""
+    relative = entry.get(key)
+    if relative is None:
+        return None
+    if not isinstance(relative, str) or "\0" in relative or Path(relative).is_absolute():
+        raise _damaged(path, f"the {key} of {name} is not a path relative to the manifest")
+    file = path.parent / relative
+    try:
+        data = file.read_bytes() if digest_key and entry.get(digest_key) else None
+        there = file.is_file()
+    except OSError:
+        data, there = None, False
+    if not there:
+        raise DataError(f"The {key} of {name} that {path} names is missing: {file}.")
+    if data is not None and digest_key:
+        found = hashlib.sha256(data).hexdigest()
+        if found != entry[digest_key]:
+            raise DataError(
+                f"The {key} of {name} ({file}) has changed since the snapshot was frozen. Restore "
+                "it from a backup or freeze a new snapshot."
+            )
+    return file
+
+
+def _damaged(path: Path, why: str) -> DataError:
+    return DataError(f"{path} is not a usable snapshot: {why}. Freeze the snapshot again.")
