@@ -1,0 +1,63 @@
+"""What every backbone is: images in, one feature map out, batch normalisation frozen on request."""
+
+from typing import Self
+
+import torch
+from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+
+class Backbone(nn.Module):
+    """A trunk without its classifier: images (N,3,H,W) -> features (N,channels,H/stride,W/stride).
+
+    Trunks that pad less than half a kernel give one row and column fewer.
+    """
+
+    name: str
+    channels: int
+    stride: int
+
+    def __init__(self, name: str, channels: int, stride: int, *, frozen_norm: bool = False) -> None:
+        super().__init__()
+        self.name = name
+        self.channels = channels
+        self.stride = stride
+        self.frozen_norm = frozen_norm
+
+    def train(self, mode: bool = True) -> Self:
+        """As torch's; with frozen_norm, batch normalisation stays as loaded."""
+        super().train(mode)
+        if self.frozen_norm:
+            for module in self.modules():
+                if isinstance(module, _BatchNorm):
+                    module.eval()
+                    module.requires_grad_(False)
+        return self
+
+
+class PlainBackbone(Backbone):
+    """A backbone that is one row of layers, its weights named features.INDEX as torchvision's."""
+
+    def __init__(
+        self,
+        name: str,
+        features: nn.Sequential,
+        channels: int,
+        stride: int,
+        *,
+        frozen_norm: bool = False,
+    ) -> None:
+        super().__init__(name, channels, stride, frozen_norm=frozen_norm)
+        self.features = features
+        self.train()
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return self.features(images)
+
+
+def dilate(modules: nn.Module, dilation: int) -> None:
+    """Spreads these layers' 3x3 kernels, so that they see as far as with the stride they lost."""
+    for module in modules.modules():
+        if isinstance(module, nn.Conv2d) and module.kernel_size == (3, 3):
+            module.dilation = (dilation, dilation)
+            module.padding = (dilation, dilation)
