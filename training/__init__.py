@@ -1,0 +1,1 @@
+"""Recipes that turn tags into attention maps and masks; started as a process."""
