@@ -1,0 +1,36 @@
+"""python -m backend weights: which weights there are, and torchvision's fetched on request."""
+
+import argparse
+from pathlib import Path
+
+from backend.networks.backbones import backbone_names
+from backend.weights import FETCHABLE, fetch, search_folders, shipped
+from backend.weights.backbones import files_for
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Adds `weights list` and `weights fetch NAME`."""
+    parser = subparsers.add_parser("weights", help="list weights, or fetch torchvision's")
+    parser.set_defaults(run=run)
+    actions = parser.add_subparsers(dest="action", metavar="list|fetch", required=True)
+    listing = actions.add_parser("list", help="the weights that are shipped, found and fetchable")
+    listing.add_argument("--data", type=Path, help="look in DATA/../weights too, as training does")
+    fetching = actions.add_parser("fetch", help="download torchvision's weights for a backbone")
+    fetching.add_argument("name", metavar="NAME", help=", ".join(FETCHABLE))
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Lists weights, or downloads the named ones and prints where they are."""
+    if arguments.action == "fetch":
+        print(fetch(arguments.name).path)
+        return 0
+    print("Shipped, ready to use:")
+    for card in shipped():
+        print(f"  {card.name}: {card.backbone}, {len(card.classes)} classes, {card.path}")
+    print("Initial weights of backbones found:")
+    for folder in search_folders(arguments.data):
+        for backbone in backbone_names():
+            for path in files_for(backbone, folder):
+                print(f"  {backbone}: {path}")
+    print(f"To fetch from torchvision: {', '.join(FETCHABLE)}")
+    return 0

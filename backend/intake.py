@@ -1,0 +1,256 @@
+"""What comes from outside the store: a run's label maps, a data set's images."""
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from threading import Lock
+from typing import Any, TypeVar
+
+import numpy as np
+
+from backend.errors import DataError, ImageError
+from backend.exchange.items import Item, Source, checked_mask
+from backend.labels import IGNORE, encode_labels
+from backend.store import Store
+from backend.store.candidates import CheckedCandidate
+from backend.store.checking import CheckedImage, check_labels
+from backend.store.files import FileBatch
+
+BATCH = 64
+"""Rows entered in one transaction, so that a decision waits for milliseconds at most."""
+
+_THREADS = 4
+_MOST_SENTENCES = 20
+
+Progress = Callable[[int, int], None]
+Thing = TypeVar("Thing")
+
+
+@dataclass
+class Refusals:
+    """What was left out: how many, and the first twenty reasons, a sentence each."""
+
+    count: int = 0
+    sentences: list[str] = field(default_factory=list)
+    _lock: Lock = field(default_factory=Lock, repr=False, compare=False)
+
+    def add(self, sentence: str) -> None:
+        """Counts one more and keeps its reason while there is room; from any thread."""
+        with self._lock:
+            self.count += 1
+            if len(self.sentences) < _MOST_SENTENCES:
+                self.sentences.append(sentence)
+
+    def sift(self, checked: Iterable[Thing | str | None]) -> list[Thing]:
+        """What is neither missing nor a sentence; the sentences are added."""
+        good: list[Thing] = []
+        for each in checked:
+            if isinstance(each, str):
+                self.add(each)
+            elif each is not None:
+                good.append(each)
+        return good
+
+
+@dataclass(frozen=True)
+class Intake:
+    """How many candidates are new, how many were there already, and what was refused."""
+
+    new: int
+    known: int
+    refused: Refusals
+
+
+@dataclass(frozen=True)
+class Import:
+    """How many images and candidates are new, how many images were there, what was refused."""
+
+    new: int
+    known: int
+    candidates: int
+    refused: Refusals
+
+
+def take_in_labels(
+    store: Store, run_folder: Path, run_id: int | None, progress: Progress | None = None
+) -> Intake:
+    """Enters a run folder's labels/IMAGE.png as candidates, with the scores of scores.jsonl.
+
+    Images are found by name. Taken in twice, nothing is doubled. A label map that does not fit (no
+    such image, another size, unknown ids) is refused with a sentence and the rest goes on. Raises
+    DataError where the folder holds no labels at all.
+    """
+    folder = Path(run_folder)
+    paths = sorted((folder / "labels").glob("*.png"))
+    if not paths:
+        raise DataError(
+            f"{folder} holds no label maps to take in: labels/IMAGE.png is where a run puts them."
+        )
+    method = method_of(folder)
+    scores = read_scores(folder / "scores.jsonl", method)
+    refused = Refusals()
+    new = known = 0
+
+    def check(path: Path, batch: FileBatch) -> CheckedCandidate | str:
+        image = store.images.by_name(path.stem)
+        if image is None:
+            return f"The workspace has no image {path.stem} for {path.name}."
+        how, numbers = scores.get(path.stem, (method, {}))
+        try:
+            return store.candidates.check(image.id, how, path, numbers, into=batch)
+        except DataError as error:
+            return str(error)
+
+    with ThreadPoolExecutor(_THREADS) as threads:
+        for batch in _batches(paths):
+            with store.files.batch() as files:
+                checked = list(threads.map(partial(check, batch=files), batch))
+            good = refused.sift(checked)
+            entered = [is_new for _, is_new in store.candidates.enter(good, run_id)]
+            new += sum(entered)
+            known += len(entered) - sum(entered)
+            if progress:
+                progress(new + known + refused.count, len(paths))
+    return Intake(new, known, refused)
+
+
+def take_in_source(
+    store: Store,
+    source: Source,
+    *,
+    origin: str,
+    truth: bool = False,
+    as_candidates: str | None = None,
+    progress: Progress | None = None,
+) -> Import:
+    """Brings in a data set's images and tags, streaming; done twice, it adds nothing.
+
+    Classes are found by name, and keep their ids where these are free; masks are rewritten where
+    ids differ. `truth`: keep true masks as truth. `as_candidates`: offer masks (a snapshot's
+    curated ones, else the true ones) for review under this name. What cannot be read is refused
+    with a sentence and the rest goes on. Raises StoreError where the store cannot go on.
+    """
+    ids = _classes_in(store, source.classes)
+    class_ids = {each.id for each in store.classes.all()}
+    refused = Refusals()
+    new = known = candidates = 0
+
+    def mask(item: Item, path: Path) -> bytes | Path:
+        """The mask in the workspace's ids: as it is, or written anew."""
+        if all(old == id for old, id in ids.items()):
+            return path
+        return encode_labels(_renumbered(checked_mask(path, item, source.classes), ids))
+
+    def check(item: Item, batch: FileBatch) -> CheckedImage | str:
+        try:
+            image = store.images.check(item.name, item.image, into=batch)
+        except ImageError as error:
+            return str(error)
+        if not truth or item.truth is None:
+            return image
+        size, said = (image.height, image.width), f"The mask of {item.name}"
+        try:
+            digest = check_labels(batch, mask(item, item.truth), size, class_ids, said)
+        except DataError as error:
+            refused.add(str(error))
+            return image
+        return replace(image, truth_digest=digest)
+
+    def check_mask(item: Item, image_id: int, batch: FileBatch) -> CheckedCandidate | str | None:
+        path = item.mask or item.truth
+        if path is None:
+            return None
+        try:
+            found = mask(item, path)
+            return store.candidates.check(image_id, as_candidates or "", found, into=batch)
+        except DataError as error:
+            return str(error)
+
+    with ThreadPoolExecutor(_THREADS) as threads:
+        for batch in _batches(source.items):
+            with store.files.batch() as files:
+                checked = list(threads.map(partial(check, batch=files), batch))
+            kept = [(i, c) for i, c in zip(batch, checked, strict=True) if not isinstance(c, str)]
+            refused.sift(checked)
+            tagged = [(image, [ids[tag] for tag in item.tags]) for item, image in kept]
+            added = store.images.enter(tagged, source=origin)
+            new += sum(each.new for each in added)
+            known += sum(not each.new for each in added)
+            if as_candidates:
+                places = [each.image.id for each in added]
+                with store.files.batch() as files:
+                    offered = partial(check_mask, batch=files)
+                    masks = list(threads.map(offered, [item for item, _ in kept], places))
+                entered = store.candidates.enter(refused.sift(masks))
+                candidates += sum(is_new for _, is_new in entered)
+            if progress:
+                progress(min(new + known + refused.count, len(source.items)), len(source.items))
+    return Import(new, known, candidates, refused)
+
+
+def read_scores(path: Path, method: str) -> dict[str, tuple[str, dict[str, float]]]:
+    """Method and numbers by image name from a scores.jsonl; lines that are none are passed over.
+
+    The last line of an image counts, as a resumed run writes it again; `method` stands in where
+    a line names none.
+    """
+    if not path.is_file():
+        return {}
+    found: dict[str, tuple[str, dict[str, float]]] = {}
+    with path.open(encoding="utf-8", errors="replace") as lines:
+        for line in lines:
+            try:
+                told = json.loads(line)
+            except ValueError:
+                continue
+            if isinstance(told, dict) and isinstance(told.get("image"), str):
+                named = told.get("method")
+                found[told["image"]] = (
+                    named if isinstance(named, str) else method,
+                    _numbers(told),
+                )
+    return found
+
+
+def method_of(folder: Path) -> str:
+    """The method, fusion rule or recipe that a run folder's config.json names, else `labels`."""
+    try:
+        config = json.loads((folder / "config.json").read_bytes())
+    except (OSError, ValueError):
+        return "labels"
+    if not isinstance(config, dict):
+        return "labels"
+    named = (config.get(key) for key in ("method", "fusion", "recipe"))
+    return next((name for name in named if isinstance(name, str) and name), "labels")
+
+
+def _classes_in(store: Store, classes: dict[int, str]) -> dict[int, int]:
+    """Workspace ids by the data set's ids; those that can keep theirs are added first."""
+    taken = {each.id for each in store.classes.all()}
+    order = sorted(classes, key=lambda id: (id in taken, id))
+    return {id: store.classes.add(classes[id], id).id for id in order}
+
+
+def _numbers(told: dict[str, Any]) -> dict[str, float]:
+    return {
+        name: float(value)
+        for name, value in told.items()
+        if name not in ("image", "method") and type(value) in (int, float)
+    }
+
+
+def _renumbered(labels: np.ndarray, ids: dict[int, int]) -> np.ndarray:
+    table = np.zeros(256, np.uint8)
+    table[IGNORE] = IGNORE
+    table[list(ids)] = list(ids.values())
+    return table[labels]
+
+
+def _batches(things: Iterable[Thing]) -> Iterator[list[Thing]]:
+    rest = iter(things)
+    while batch := list(islice(rest, BATCH)):
+        yield batch

@@ -1,0 +1,241 @@
+"""Candidates: label maps offered for review, and the queue they wait in."""
+
+import hashlib
+import json
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlite_utils import Database
+
+from backend.errors import StoreError
+from backend.store.checking import check_labels
+from backend.store.files import FileBatch
+from backend.store.queue import RANKING, Counts, QueueRow, count, page, rows_of
+from backend.store.rows import Noun, Page, dumps, now
+
+_COLUMNS = (
+    "candidates.id, image_id, run_id, method, candidates.digest, scores, score, parent_id,"
+    " candidates.added, verdict, decision_id"
+)
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A label map of an image: `digest` names the label PNG, `verdict` is the current one.
+
+    `score` is what the queue is ordered by (SC, else SF, else "score"), None without; `parent_id`
+    is the candidate that this one was drawn from, `decision_id` the latest decision.
+    """
+
+    id: int
+    image_id: int
+    run_id: int | None
+    method: str
+    digest: str
+    scores: dict[str, float]
+    score: float | None
+    parent_id: int | None
+    added: float
+    verdict: str
+    decision_id: int | None
+
+
+@dataclass(frozen=True)
+class CheckedCandidate:
+    """A label map that fits its image and is stored, but not yet in the queue."""
+
+    image_id: int
+    image_digest: str
+    method: str
+    digest: str
+    scores: dict[str, float]
+    parent_id: int | None
+
+
+class Candidates(Noun):
+    """All candidates."""
+
+    def add(
+        self,
+        image_id: int,
+        run_id: int | None,
+        method: str,
+        labels: bytes | Path | str,
+        scores: Mapping[str, float] | None = None,
+        *,
+        parent_id: int | None = None,
+    ) -> int:
+        """Enters a label map (PNG bytes, or the digest of a stored one); its id.
+
+        The same labels by the same method for the same image give the candidate that is there.
+        Raises DataError where the labels have another size or unknown ids, StoreError for an
+        unknown image.
+        """
+        checked = self.check(image_id, method, labels, scores, parent_id=parent_id)
+        return self.enter([checked], run_id)[0][0]
+
+    def check(
+        self,
+        image_id: int,
+        method: str,
+        labels: bytes | Path | str,
+        scores: Mapping[str, float] | None = None,
+        *,
+        parent_id: int | None = None,
+        into: FileBatch | None = None,
+    ) -> CheckedCandidate:
+        """The slow half of `add`: decodes and stores the labels. Many threads may do it at once.
+
+        `into` a batch, the files are stored when that ends; `enter` what was checked after it.
+        """
+        with self._connections.read() as database:
+            image = database.execute(
+                "SELECT height, width, digest, name FROM images WHERE id = ?", [image_id]
+            ).fetchone()
+            class_ids = {id for (id,) in database.execute("SELECT id FROM classes")}
+        if image is None:
+            raise StoreError(f"There is no image {image_id} to have a candidate.")
+        height, width, image_digest, name = image
+        size, said = (height, width), f"The mask of {name}"
+        digest = check_labels(into or self._files, labels, size, class_ids, said)
+        numbers = {key: float(value) for key, value in (scores or {}).items()}
+        numbers = {key: value for key, value in numbers.items() if math.isfinite(value)}
+        return CheckedCandidate(image_id, image_digest, method, digest, numbers, parent_id)
+
+    def enter(
+        self, checked: Iterable[CheckedCandidate], run_id: int | None = None
+    ) -> list[tuple[int, bool]]:
+        """The quick half of `add`, for many in one transaction; their ids, and which are new."""
+        with self._connections.write() as database:
+            return [_enter(database, each, run_id) for each in checked]
+
+    def get(self, id: int) -> Candidate:
+        """One candidate with its current verdict; StoreError where there is none."""
+        with self._connections.read() as database:
+            row = database.execute(
+                f"SELECT {_COLUMNS} FROM candidates WHERE id = ?", [id]
+            ).fetchone()
+        if row is None:
+            raise StoreError(f"There is no candidate {id} in this workspace.")
+        return _candidate(row)
+
+    def of_image(self, image_id: int) -> list[Candidate]:
+        """Every candidate of an image, the newest first."""
+        with self._connections.read() as database:
+            rows = database.execute(
+                f"SELECT {_COLUMNS} FROM candidates WHERE image_id = ? ORDER BY id DESC",
+                [image_id],
+            )
+            return [_candidate(row) for row in rows]
+
+    def queue(
+        self,
+        order: str = "score",
+        *,
+        seed: int = 0,
+        verdict: str = "undecided",
+        tag: int | None = None,
+        run: int | None = None,
+        method: str | None = None,
+        min_score: float | None = None,
+        max_score: float | None = None,
+        query: str = "",
+        offset: int = 0,
+        limit: int = 50,
+    ) -> Page[QueueRow]:
+        """A page of candidates to review.
+
+        `order`: score (lowest first, unscored last), best (highest first), newest, random (the
+        same for the same seed), name. `verdict`: undecided, accept, reject, fix, skip, all.
+        `tag` is a class id, `query` part of an image's name. Raises StoreError for other orders
+        and verdicts.
+        """
+        with self._connections.read() as database:
+            return page(
+                database,
+                order=order,
+                seed=seed,
+                verdict=verdict,
+                tag=tag,
+                run=run,
+                method=method,
+                min_score=min_score,
+                max_score=max_score,
+                query=query,
+                offset=offset,
+                limit=limit,
+            )
+
+    def count(self) -> int:
+        """How many candidates there are."""
+        with self._connections.read() as database:
+            return int(database.execute("SELECT count(*) FROM candidates").fetchone()[0])
+
+    def row(self, id: int, order: str = "score", seed: int = 0) -> QueueRow:
+        """One candidate as the queue shows it, whatever its verdict; StoreError without."""
+        with self._connections.read() as database:
+            rows = rows_of(database, [id], order, seed)
+        if not rows:
+            raise StoreError(f"There is no candidate {id} in this workspace.")
+        return rows[0]
+
+    def counts(self, run: int | None = None, *, by_class: bool = True) -> Counts:
+        """How many candidates have which verdict, of one run or (None) of all.
+
+        Without `by_class` its `classes` are empty, and it is quick enough to ask after every act.
+        """
+        with self._connections.read() as database:
+            return count(database, run, by_class)
+
+
+def _enter(database: Database, checked: CheckedCandidate, run_id: int | None) -> tuple[int, bool]:
+    ranked = next((checked.scores[name] for name in RANKING if name in checked.scores), None)
+    shuffle = _shuffle(checked.image_digest, checked.digest, checked.method)
+    new = (
+        database.execute(
+            "INSERT OR IGNORE INTO candidates"
+            " (image_id, run_id, method, digest, scores, score, parent_id, shuffle, added)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            [
+                checked.image_id,
+                run_id,
+                checked.method,
+                checked.digest,
+                dumps(checked.scores),
+                ranked,
+                checked.parent_id,
+                shuffle,
+                now(),
+            ],
+        ).rowcount
+        == 1
+    )
+    row = database.execute(
+        "SELECT id FROM candidates WHERE image_id = ? AND digest = ? AND method = ?",
+        [checked.image_id, checked.digest, checked.method],
+    ).fetchone()
+    return int(row[0]), new
+
+
+def _shuffle(*names: str) -> int:
+    """31 bits that depend on nothing but the content, so that a seed orders alike everywhere."""
+    return int.from_bytes(hashlib.sha256("\n".join(names).encode()).digest()[:4]) >> 1
+
+
+def _candidate(row: tuple) -> Candidate:
+    id, image_id, run_id, method, digest, scores, score, parent_id, added, verdict, decided = row
+    return Candidate(
+        id,
+        image_id,
+        run_id,
+        method,
+        digest,
+        json.loads(scores),
+        score,
+        parent_id,
+        added,
+        verdict,
+        decided,
+    )

@@ -1,0 +1,264 @@
+"""Opening the store: look first, change only what is known to be ours and whole."""
+
+import os
+import sqlite3
+import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlite_utils import Database
+
+from backend.errors import StoreError
+from backend.store.artifacts import Artifacts
+from backend.store.candidates import Candidates
+from backend.store.classes import Classes
+from backend.store.connection import Connections, explain
+from backend.store.decisions import Decisions
+from backend.store.files import FileStore, sync_folder
+from backend.store.images import Images
+from backend.store.jobs import Jobs
+from backend.store.runs import Runs
+from backend.store.schema import APPLICATION_ID, SCHEMA_VERSION, migrations
+from backend.store.snapshots import Snapshots
+
+_MAGIC = b"SQLite format 3\x00"
+
+
+@dataclass(frozen=True)
+class Store:
+    """The workspace's memory, one attribute a noun. Close it, or use it as a context."""
+
+    path: Path
+    read_only: bool
+    connections: Connections
+    files: FileStore
+    classes: Classes
+    images: Images
+    runs: Runs
+    artifacts: Artifacts
+    candidates: Candidates
+    decisions: Decisions
+    snapshots: Snapshots
+    jobs: Jobs
+
+    def __enter__(self) -> "Store":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Closes every connection."""
+        self.connections.close()
+
+    def backup(self, destination: Path) -> Path:
+        """Copies the database, as of one moment, while others go on working; the new file.
+
+        Written to a partial name, checked, synced and renamed. Raises StoreError where it cannot.
+        """
+        partial = destination.with_name(f".{destination.name}.{os.getpid()}.partial")
+        try:
+            destination.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise _unwritten(destination, error) from error
+        try:
+            with self.connections.read() as database:
+                copy = sqlite3.connect(partial)
+                try:
+                    database.conn.backup(copy)
+                    copy.execute("PRAGMA journal_mode = DELETE")
+                    found = copy.execute("PRAGMA quick_check(1)").fetchone()[0]
+                finally:
+                    copy.close()
+            if found != "ok":
+                raise StoreError(f"The backup of {self.path} is not whole ({found}); none is kept.")
+            with partial.open("rb+") as file:
+                os.fsync(file.fileno())
+            partial.replace(destination)
+            sync_folder(destination.parent)
+        except OSError as error:
+            raise _unwritten(destination, error) from error
+        finally:
+            partial.unlink(missing_ok=True)
+        return destination
+
+    def check(self) -> list[str]:
+        """What is wrong with the database, as sentences; empty where all is well.
+
+        SQLite's own integrity check, foreign keys, and that the verdicts the queue reads are
+        those of the log.
+        """
+        with self.connections.read() as database:
+            wrong = [
+                f"{row[0]}."
+                for row in database.execute("PRAGMA integrity_check(5)")
+                if row[0] != "ok"
+            ]
+            for table, rowid, parent, _ in database.execute("PRAGMA foreign_key_check"):
+                wrong.append(f"Row {rowid} of {table} names a row of {parent} that is not there.")
+            for id, said, read in database.execute(
+                "SELECT c.id, ifnull(d.verdict, 'undecided'), c.verdict FROM candidates AS c"
+                " LEFT JOIN current_decisions AS d ON d.candidate_id = c.id"
+                " WHERE c.verdict IS NOT ifnull(d.verdict, 'undecided')"
+                " OR c.decision_id IS NOT d.id LIMIT 5"
+            ):
+                wrong.append(f"Candidate {id} was decided {said}, but the queue says {read}.")
+        return wrong
+
+
+def create_store(path: Path, files_root: Path) -> Store:
+    """Makes a new database with its tables; StoreError where one is there already."""
+    path = Path(path)
+    if path.exists():
+        raise StoreError(f"There is a database at {path} already; open it instead.")
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        files_root.mkdir(parents=True, exist_ok=True)
+        connection = sqlite3.connect(partial)
+        try:
+            _migrate(connection)
+            connection.execute("PRAGMA journal_mode = WAL")
+        finally:
+            connection.close()
+        with partial.open("rb+") as file:
+            os.fsync(file.fileno())
+        os.link(partial, path)
+        sync_folder(path.parent)
+    except FileExistsError as error:
+        raise StoreError(f"There is a database at {path} already; open it instead.") from error
+    except sqlite3.Error as error:
+        raise StoreError(explain(error, path)) from error
+    except OSError as error:
+        raise StoreError(
+            f"The database {path} cannot be made ({error.strerror or error}). Give this user "
+            "permission to write there, or choose another folder."
+        ) from error
+    finally:
+        for suffix in ("", "-wal", "-shm", "-journal"):
+            Path(f"{partial}{suffix}").unlink(missing_ok=True)
+    return open_store(path, files_root)
+
+
+def open_store(path: Path, files_root: Path, read_only: bool = False) -> Store:
+    """Opens a database that is there.
+
+    Looks at it read-only first: one that is missing, damaged, newer than this program or not
+    Tagmask's raises StoreError and is left byte for byte as it is. An older one is backed up
+    beside itself, then migrated. `read_only` never writes.
+    """
+    path, files_root = Path(path), Path(files_root)
+    version = inspect(path)
+    if version < SCHEMA_VERSION and read_only:
+        raise StoreError(
+            f"The database {path} has the older format {version} and has to be brought to format "
+            f"{SCHEMA_VERSION} first. Open the workspace once without --read-only."
+        )
+    if version < SCHEMA_VERSION:
+        _upgrade(path, version)
+    connections = Connections(path, read_only=read_only)
+    files = FileStore(files_root, read_only=read_only)
+    files.sweep()
+    return Store(
+        path=path,
+        read_only=read_only,
+        connections=connections,
+        files=files,
+        classes=Classes(connections, files),
+        images=Images(connections, files),
+        runs=Runs(connections, files),
+        artifacts=Artifacts(connections, files),
+        candidates=Candidates(connections, files),
+        decisions=Decisions(connections, files),
+        snapshots=Snapshots(connections, files, path.parent / "snapshots"),
+        jobs=Jobs(connections, files),
+    )
+
+
+def inspect(path: Path) -> int:
+    """The format of a database that is whole and ours, without changing a byte of anything."""
+    try:
+        with path.open("rb") as file:
+            header = file.read(100)
+    except FileNotFoundError as error:
+        raise StoreError(
+            f"There is no database at {path}; `python -m backend init` makes one."
+        ) from error
+    except OSError as error:
+        raise StoreError(f"The database {path} cannot be read: {error.strerror}.") from error
+    if len(header) < 100 or not header.startswith(_MAGIC):
+        raise StoreError(
+            f"The database {path} is damaged: it does not begin as an SQLite file does. Nothing "
+            "was changed; restore the last backup made by `python -m backend backup`."
+        )
+    _accept(path, *struct.unpack(">i", header[60:64]), *struct.unpack(">i", header[68:72]))
+    try:
+        with _looking(path) as database:
+            version = int(database.execute("PRAGMA user_version").fetchone()[0])
+            _accept(path, version, database.execute("PRAGMA application_id").fetchone()[0])
+            found = database.execute("PRAGMA quick_check(1)").fetchone()[0]
+    except sqlite3.Error as error:
+        raise StoreError(explain(error, path)) from error
+    if found != "ok":
+        said = " ".join(found.replace("*** in database main ***", "").split())
+        raise StoreError(
+            f"The database {path} is damaged ({said}). Nothing was changed; restore the "
+            "last backup made by `python -m backend backup`."
+        )
+    return version
+
+
+@contextmanager
+def _looking(path: Path) -> Iterator[Database]:
+    connections = Connections(path, read_only=True)
+    try:
+        yield connections.look()
+    finally:
+        connections.close()
+
+
+def _accept(path: Path, version: int, application: int) -> None:
+    if application != APPLICATION_ID:
+        raise StoreError(
+            f"The database {path} was made by another program, not by Tagmask. Nothing was "
+            "changed; choose another folder for the workspace."
+        )
+    if version > SCHEMA_VERSION:
+        raise StoreError(
+            f"The database {path} has format {version}, this program knows formats up to "
+            f"{SCHEMA_VERSION}. Nothing was changed; update Tagmask to open this workspace."
+        )
+
+
+def _unwritten(destination: Path, error: OSError) -> StoreError:
+    return StoreError(
+        f"The backup {destination} could not be written ({error.strerror or error}). Make room "
+        "there or choose another place."
+    )
+
+
+def _upgrade(path: Path, version: int) -> None:
+    """Backs an older database up beside itself, then runs the migrations it lacks."""
+    try:
+        connection = sqlite3.connect(path, timeout=5)
+        try:
+            kept = path.with_name(f"{path.name}.format-{version}")
+            if not kept.exists():
+                with sqlite3.connect(kept) as copy:
+                    connection.backup(copy)
+                copy.close()
+            _migrate(connection)
+        finally:
+            connection.close()
+    except sqlite3.Error as error:
+        raise StoreError(explain(error, path)) from error
+
+
+def _migrate(connection: sqlite3.Connection) -> None:
+    connection.execute("PRAGMA synchronous = FULL")
+    database = Database(connection)
+    migrations.apply(database)
+    connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")

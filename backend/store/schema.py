@@ -1,0 +1,219 @@
+"""The tables, as migrations: each runs once, in order, in its own transaction."""
+
+from sqlite_utils import Database
+from sqlite_utils.migrations import Migrations
+
+APPLICATION_ID = 0x54474D4B
+"""Written into the file's header ("TGMK"), so that another program's database is recognised."""
+
+migrations = Migrations("tagmask")
+
+
+def _run(database: Database, statements: str) -> None:
+    """Runs statements parted by blank lines; `executescript` would commit half-way."""
+    for statement in statements.strip().split("\n\n"):
+        database.execute(statement)
+
+
+@migrations()
+def m001_tables(database: Database) -> None:
+    """Images, their tags, runs, candidates, decisions, snapshots, jobs."""
+    _run(
+        database,
+        """
+CREATE TABLE classes (
+    id INTEGER PRIMARY KEY CHECK (id BETWEEN 1 AND 254),
+    name TEXT NOT NULL UNIQUE COLLATE NOCASE,
+    colour TEXT NOT NULL
+)
+
+CREATE TABLE images (
+    id INTEGER PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE,
+    digest TEXT NOT NULL UNIQUE,
+    width INTEGER NOT NULL,
+    height INTEGER NOT NULL,
+    source TEXT NOT NULL,
+    truth_digest TEXT,
+    added REAL NOT NULL
+)
+
+CREATE TABLE image_tags (
+    image_id INTEGER NOT NULL REFERENCES images (id),
+    class_id INTEGER NOT NULL REFERENCES classes (id),
+    PRIMARY KEY (image_id, class_id)
+) WITHOUT ROWID
+
+CREATE INDEX image_tags_by_class ON image_tags (class_id, image_id)
+
+CREATE TABLE tag_changes (
+    id INTEGER PRIMARY KEY,
+    image_id INTEGER NOT NULL REFERENCES images (id),
+    before TEXT NOT NULL,
+    after TEXT NOT NULL,
+    changed_by TEXT NOT NULL,
+    changed_at REAL NOT NULL
+)
+
+CREATE INDEX tag_changes_by_image ON tag_changes (image_id, id)
+
+CREATE TABLE jobs (
+    id INTEGER PRIMARY KEY,
+    key TEXT UNIQUE,
+    recipe TEXT NOT NULL,
+    arguments TEXT NOT NULL,
+    snapshot TEXT REFERENCES snapshots (digest),
+    priority INTEGER NOT NULL DEFAULT 0,
+    state TEXT NOT NULL CHECK (
+        state IN ('queued', 'running', 'stopping', 'done', 'failed', 'cancelled', 'lost')),
+    submitted_by TEXT NOT NULL,
+    submitted_at REAL NOT NULL,
+    supervisor TEXT,
+    attempts INTEGER NOT NULL DEFAULT 0,
+    started_at REAL,
+    finished_at REAL,
+    cancel_requested_at REAL,
+    run_id INTEGER REFERENCES runs (id),
+    run_folder TEXT,
+    pid INTEGER,
+    process_started REAL,
+    heartbeat_at REAL,
+    events_offset INTEGER NOT NULL DEFAULT 0,
+    exit_code INTEGER,
+    error TEXT,
+    progress TEXT NOT NULL DEFAULT '{}'
+)
+
+CREATE INDEX jobs_waiting ON jobs (state, priority, id)
+
+CREATE TABLE job_events (
+    job_id INTEGER NOT NULL REFERENCES jobs (id),
+    seq INTEGER NOT NULL,
+    time REAL NOT NULL,
+    kind TEXT NOT NULL,
+    body TEXT NOT NULL,
+    PRIMARY KEY (job_id, seq)
+) WITHOUT ROWID
+
+CREATE INDEX job_events_by_kind ON job_events (job_id, kind, seq)
+
+CREATE TABLE supervisors (
+    id TEXT PRIMARY KEY,
+    host TEXT NOT NULL,
+    pid INTEGER NOT NULL,
+    started_at REAL NOT NULL,
+    heartbeat_at REAL NOT NULL,
+    beat INTEGER NOT NULL
+) WITHOUT ROWID
+
+CREATE TABLE runs (
+    id INTEGER PRIMARY KEY,
+    name TEXT NOT NULL,
+    recipe TEXT NOT NULL,
+    folder TEXT NOT NULL,
+    config TEXT NOT NULL,
+    job_id INTEGER REFERENCES jobs (id),
+    created REAL NOT NULL,
+    finished REAL,
+    metrics TEXT NOT NULL DEFAULT '{}',
+    weights_path TEXT
+)
+
+CREATE INDEX runs_by_job ON runs (job_id)
+
+CREATE TABLE artifacts (
+    id INTEGER PRIMARY KEY,
+    run_id INTEGER REFERENCES runs (id),
+    image_id INTEGER NOT NULL REFERENCES images (id),
+    stage TEXT NOT NULL,
+    tag INTEGER REFERENCES classes (id),
+    digest TEXT NOT NULL,
+    numbers TEXT NOT NULL DEFAULT '{}',
+    added REAL NOT NULL
+)
+
+CREATE UNIQUE INDEX artifacts_once
+    ON artifacts (image_id, ifnull(run_id, 0), stage, ifnull(tag, 0), digest)
+
+CREATE TABLE candidates (
+    id INTEGER PRIMARY KEY,
+    image_id INTEGER NOT NULL REFERENCES images (id),
+    run_id INTEGER REFERENCES runs (id),
+    method TEXT NOT NULL,
+    digest TEXT NOT NULL,
+    scores TEXT NOT NULL DEFAULT '{}',
+    score REAL,
+    parent_id INTEGER REFERENCES candidates (id),
+    shuffle INTEGER NOT NULL,
+    added REAL NOT NULL,
+    verdict TEXT NOT NULL DEFAULT 'undecided',
+    decision_id INTEGER,
+    UNIQUE (image_id, digest, method)
+)
+
+CREATE INDEX candidates_by_verdict_score ON candidates (verdict, ifnull(score, 9e99), id)
+
+CREATE INDEX candidates_by_verdict_best ON candidates (verdict, ifnull(-score, 9e99), id)
+
+CREATE INDEX candidates_by_verdict ON candidates (verdict, id)
+
+CREATE INDEX candidates_by_score ON candidates (ifnull(score, 9e99), id)
+
+CREATE INDEX candidates_by_image ON candidates (image_id, verdict)
+
+CREATE INDEX candidates_by_run ON candidates (run_id, verdict)
+
+CREATE TABLE decisions (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    action_id TEXT NOT NULL UNIQUE,
+    candidate_id INTEGER NOT NULL REFERENCES candidates (id),
+    mask_digest TEXT NOT NULL,
+    verdict TEXT NOT NULL CHECK (verdict IN ('accept', 'reject', 'fix', 'skip', 'undecided')),
+    reason TEXT NOT NULL DEFAULT '',
+    reviewer TEXT NOT NULL,
+    session TEXT NOT NULL,
+    client_time REAL,
+    server_time REAL NOT NULL,
+    supersedes INTEGER REFERENCES decisions (id),
+    undoes INTEGER UNIQUE REFERENCES decisions (id),
+    restores INTEGER REFERENCES decisions (id)
+)
+
+CREATE INDEX decisions_by_candidate ON decisions (candidate_id, id)
+
+CREATE INDEX decisions_by_reviewer ON decisions (reviewer, id) WHERE undoes IS NULL
+
+CREATE VIEW current_decisions AS
+    SELECT decisions.* FROM decisions
+    WHERE id = (SELECT max(id) FROM decisions AS later
+                WHERE later.candidate_id = decisions.candidate_id)
+
+CREATE TRIGGER decisions_reach_the_queue AFTER INSERT ON decisions BEGIN
+    UPDATE candidates SET verdict = NEW.verdict, decision_id = NEW.id WHERE id = NEW.candidate_id;
+END
+
+CREATE TRIGGER decisions_are_never_changed BEFORE UPDATE ON decisions BEGIN
+    SELECT RAISE(ABORT, 'decisions are never changed, only added to');
+END
+
+CREATE TRIGGER decisions_are_never_deleted BEFORE DELETE ON decisions BEGIN
+    SELECT RAISE(ABORT, 'decisions are never deleted, only added to');
+END
+
+CREATE TABLE snapshots (
+    digest TEXT PRIMARY KEY,
+    name TEXT NOT NULL,
+    frozen_by TEXT NOT NULL,
+    frozen_at REAL NOT NULL,
+    count INTEGER NOT NULL
+)
+
+CREATE TRIGGER snapshots_are_never_changed BEFORE UPDATE ON snapshots BEGIN
+    SELECT RAISE(ABORT, 'snapshots are never changed');
+END
+""",
+    )
+
+
+SCHEMA_VERSION = len(migrations._migrations)
+"""What PRAGMA user_version holds once every migration ran."""

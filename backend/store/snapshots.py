@@ -1,0 +1,220 @@
+"""Snapshots: frozen lists of image and mask, named by the digest of what they hold."""
+
+import hashlib
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sqlite_utils import Database
+
+from backend.errors import DataError, StoreError
+from backend.store.connection import Connections
+from backend.store.files import FileStore, sync_folder, write_durably
+from backend.store.queue import VERDICTS
+from backend.store.rows import Noun, dumps, marks, now
+
+FORMAT = "tagmask-snapshot/1"
+INCLUDE = ("decided", "tagged")
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A frozen set; `path` is its manifest.json, `count` how many images it lists."""
+
+    digest: str
+    name: str
+    path: Path
+    count: int
+    frozen_by: str
+    frozen_at: float
+
+
+class Snapshots(Noun):
+    """All snapshots; each is a folder `snapshots/DIGEST` with a manifest that trainers read."""
+
+    def __init__(self, connections: Connections, files: FileStore, root: Path) -> None:
+        super().__init__(connections, files)
+        self._root = root
+
+    def freeze(
+        self,
+        name: str,
+        by: str,
+        verdicts: Sequence[str] = ("accept", "fix"),
+        *,
+        include: str = "decided",
+    ) -> Snapshot:
+        """Freezes images as they are now, with one mask an image at most.
+
+        `include`: "decided" takes the images with a candidate of one of these current verdicts;
+        "tagged" takes every image that has a tag, with its decided mask where it has one. Of
+        several such candidates of an image the one decided last counts. The same content gives
+        the snapshot that is there, whatever its name. Raises StoreError where there is nothing.
+        """
+        unknown = set(verdicts) - set(VERDICTS)
+        if unknown:
+            raise StoreError(f"No verdict {sorted(unknown)}; there are {', '.join(VERDICTS)}.")
+        if include not in INCLUDE:
+            raise StoreError(f"A snapshot includes {' or '.join(INCLUDE)} images, not {include!r}.")
+        self._connections.require_writable()
+        # One moment of the database is read, and written down without holding up the reviewers.
+        with self._connections.read() as database, database.atomic():
+            rows = _chosen(database, verdicts, include)
+            named = database.execute("SELECT id, name FROM classes ORDER BY id").fetchall()
+        if not rows:
+            raise _nothing(verdicts, include)
+        classes = {str(id): each for id, each in named}
+        items = [self._item(row) for row in rows]
+        digest = content_digest(classes, items)
+        with self._connections.read() as database:
+            known = self._one(database, digest)
+        at = known.frozen_at if known else now()
+        manifest = {
+            "format": FORMAT,
+            "digest": digest,
+            "name": known.name if known else name,
+            "created": datetime.fromtimestamp(at, UTC).replace(microsecond=0).isoformat(),
+            "classes": classes,
+            "items": items,
+        }
+        self._write(digest, manifest)
+        with self._connections.write() as database:
+            database.execute(
+                "INSERT OR IGNORE INTO snapshots (digest, name, frozen_by, frozen_at, count)"
+                " VALUES (?, ?, ?, ?, ?)",
+                [digest, name, by, at, len(items)],
+            )
+            frozen = self._one(database, digest)
+            assert frozen is not None
+            return frozen
+
+    def all(self) -> list[Snapshot]:
+        """Every snapshot, the newest first."""
+        with self._connections.read() as database:
+            rows = database.execute(
+                "SELECT digest, name, count, frozen_by, frozen_at FROM snapshots"
+                " ORDER BY rowid DESC"
+            )
+            return [self._snapshot(row) for row in rows]
+
+    def get(self, digest: str) -> Snapshot:
+        """One snapshot by its digest or the beginning of it (8 digits or more), or by its name."""
+        with self._connections.read() as database:
+            exact = self._one(database, digest)
+            if exact is not None:
+                return exact
+            rows = database.execute(
+                "SELECT digest, name, count, frozen_by, frozen_at FROM snapshots"
+                " WHERE name = ? OR (length(?) >= 8 AND substr(digest, 1, length(?)) = ?)",
+                [digest, digest, digest, digest],
+            ).fetchall()
+        if len(rows) > 1:
+            raise StoreError(
+                f"{len(rows)} snapshots are called {digest!r}; name one by its digest."
+            )
+        if not rows:
+            raise StoreError(f"There is no snapshot {digest!r} in this workspace.")
+        return self._snapshot(rows[0])
+
+    def verify(self, digest: str) -> None:
+        """Raises StoreError where a snapshot's manifest or one of its files is not as frozen."""
+        path = self.get(digest).path
+        try:
+            manifest = json.loads(path.read_bytes())
+            found = content_digest(manifest["classes"], manifest["items"])
+        except (OSError, ValueError, KeyError) as error:
+            raise StoreError(
+                f"The manifest of snapshot {digest[:12]} cannot be read ({error}). Freeze the "
+                "same set again to write it anew, or restore a backup."
+            ) from error
+        if found != digest:
+            raise StoreError(
+                f"The manifest of snapshot {digest[:12]} was changed after it was frozen. Freeze "
+                "a new snapshot, or restore the manifest from a backup."
+            )
+        for item in manifest["items"]:
+            for key in ("sha256", "mask_sha256"):
+                if item[key] is not None and not self._files.intact(item[key]):
+                    raise StoreError(
+                        f"The file {item[key][:12]}… of snapshot {digest[:12]} is missing or "
+                        "damaged. Restore it from a backup."
+                    )
+
+    def _item(self, row: tuple) -> dict[str, Any]:
+        name, image, truth, mask, verdict, tags = row
+        return {
+            "image": name,
+            "file": self._relative(image),
+            "sha256": image,
+            "tags": sorted(int(tag) for tag in tags.split(",")) if tags else [],
+            "mask": None if mask is None else self._relative(mask),
+            "mask_sha256": mask,
+            "verdict": verdict,
+            "truth": None if truth is None else self._relative(truth),
+        }
+
+    def _relative(self, digest: str) -> str:
+        """Relative to the manifest, so that a workspace can be moved as a whole."""
+        path = os.path.relpath(self._files.path(digest), self._root / digest)
+        return Path(path).as_posix()
+
+    def _write(self, digest: str, manifest: dict[str, Any]) -> None:
+        data = (json.dumps(manifest, indent=1, ensure_ascii=False) + "\n").encode()
+        folder = self._root / digest
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            sync_folder(self._root)
+            write_durably(folder / "manifest.json", data)
+        except (OSError, DataError) as error:
+            raise StoreError(f"Nothing was frozen: {error}") from error
+
+    def _one(self, database: Database, digest: str) -> Snapshot | None:
+        row = database.execute(
+            "SELECT digest, name, count, frozen_by, frozen_at FROM snapshots WHERE digest = ?",
+            [digest],
+        ).fetchone()
+        return self._snapshot(row) if row else None
+
+    def _snapshot(self, row: tuple) -> Snapshot:
+        digest, name, number, by, at = row
+        return Snapshot(digest, name, self._root / digest / "manifest.json", number, by, at)
+
+
+def content_digest(classes: dict[str, str], items: list[dict[str, Any]]) -> str:
+    """SHA-256 of what a snapshot means: classes, images, tags, masks, verdicts; not paths."""
+    meaning = [
+        [item["image"], item["sha256"], item["tags"], item["mask_sha256"], item["verdict"]]
+        for item in sorted(items, key=lambda item: str(item["sha256"]))
+    ]
+    return hashlib.sha256(dumps([FORMAT, classes, meaning]).encode()).hexdigest()
+
+
+def _chosen(database: Database, verdicts: Sequence[str], include: str) -> list[tuple]:
+    """(name, digest, truth, mask, verdict, tags) an image, by name."""
+    join, where = "JOIN", ""
+    if include == "tagged":
+        join, where = "LEFT JOIN", " WHERE tags IS NOT NULL"
+    return database.execute(
+        "WITH decided AS ("
+        " SELECT image_id, digest, verdict, row_number() OVER"
+        " (PARTITION BY image_id ORDER BY ifnull(decision_id, 0) DESC, id DESC) AS place"
+        f" FROM candidates WHERE verdict IN ({marks(len(verdicts))})"
+        ") SELECT images.name, images.digest, images.truth_digest, decided.digest, decided.verdict,"
+        " (SELECT group_concat(class_id) FROM image_tags WHERE image_id = images.id) AS tags"
+        f" FROM images {join} decided ON decided.image_id = images.id AND decided.place = 1"
+        f"{where} ORDER BY images.name",
+        list(verdicts),
+    ).fetchall()
+
+
+def _nothing(verdicts: Sequence[str], include: str) -> StoreError:
+    if include == "tagged":
+        return StoreError("No image has a tag, so there is nothing to freeze. Tag some first.")
+    return StoreError(
+        f"No image has a mask that was decided {' or '.join(verdicts)}, so there is nothing to "
+        "freeze. Accept some candidates in Curate first."
+    )

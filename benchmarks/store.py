@@ -1,0 +1,180 @@
+"""How quick the store is on a workspace of many images.
+
+    python benchmarks/store.py [--images 20000] [--reviewers 50]
+
+Builds a workspace of tiny images with two candidates each, then prints: images brought in a second;
+opening; a page of the queue in every order and filter; counts; a decision, durable on disk; and
+many reviewers deciding at once. Times are milliseconds, p50 and p95.
+"""
+
+import argparse
+import itertools
+import random
+import shutil
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from backend.images import encode_png
+from backend.intake import BATCH
+from backend.labels import encode_labels
+from backend.workspace import Workspace
+
+CLASSES = tuple(f"class {number}" for number in range(1, 11))
+SIDE = 8
+
+
+def main() -> None:
+    """Builds, measures, prints, tidies up."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--images", type=int, default=20_000)
+    parser.add_argument("--reviewers", type=int, default=50)
+    parser.add_argument("--at", type=Path, help="where to build it; else a temporary folder")
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    root = Path(tempfile.mkdtemp(prefix="tagmask-store-", dir=options.at))
+    try:
+        took = elapsed(lambda: build(root / "workspace", options.images, options.seed))
+        rate = options.images / took
+        print(f"built {options.images:,} images, 2 candidates each: {rate:.0f} images a second")
+        openings(root / "workspace")
+        with Workspace.open(root / "workspace") as workspace:
+            pages(workspace, options.images)
+            decisions(workspace)
+            at_once(workspace, options.reviewers)
+            pages(workspace, options.images)
+            took = elapsed(lambda: workspace.store.snapshots.freeze("benchmark", "benchmark"))
+            print(f"freeze a snapshot: {took * 1000:.1f} ms")
+    finally:
+        shutil.rmtree(root)
+
+
+def build(root: Path, count: int, seed: int) -> None:
+    """A workspace of `count` random images, each with two tags and two scored candidates."""
+    pixels = np.random.default_rng(seed)
+    numbers = random.Random(seed)
+    with Workspace.create(root, classes=CLASSES) as workspace:
+        store = workspace.store
+        for start in range(0, count, BATCH):
+            checked = []
+            with store.files.batch() as files:
+                for index in range(start, min(start + BATCH, count)):
+                    png = encode_png(pixels.integers(0, 256, (SIDE, SIDE, 3), np.uint8))
+                    image = store.images.check(f"image {index:06d}", png, into=files)
+                    checked.append((image, numbers.sample(range(1, 11), 2)))
+            masks = []
+            added = [each.image for each in store.images.enter(checked, source="benchmark")]
+            with store.files.batch() as files:
+                for image, method in itertools.product(added, ("seenet", "dcsp")):
+                    labels = np.full((SIDE, SIDE), image.tags[0], np.uint8)
+                    labels[: numbers.randrange(SIDE)] = 0
+                    scores, png = {"SC": numbers.random()}, encode_labels(labels)
+                    masks.append(store.candidates.check(image.id, method, png, scores, into=files))
+            store.candidates.enter(masks)
+
+
+def openings(root: Path) -> None:
+    """Opening, with the check of the whole database, and the first page."""
+
+    def once() -> None:
+        with Workspace.open(root) as workspace:
+            workspace.store.candidates.queue()
+
+    report("open, check, first page", [elapsed(once) for _ in range(10)])
+
+
+def pages(workspace: Workspace, count: int) -> None:
+    """A page of 50, in every order and with every filter, at the front and far behind."""
+    queue, draw = workspace.store.candidates.queue, random.Random(1)
+    questions: dict[str, Callable[[], object]] = {
+        "score": lambda: queue("score"),
+        "score, far behind": lambda: queue("score", offset=draw.randrange(2 * count)),
+        "best": lambda: queue("best"),
+        "newest": lambda: queue("newest"),
+        "name": lambda: queue("name"),
+        "random": lambda: queue("random", seed=draw.randrange(1000)),
+        "accepted": lambda: queue("newest", verdict="accept"),
+        "all verdicts": lambda: queue("score", verdict="all"),
+        "one tag": lambda: queue("score", tag=draw.randrange(1, 11)),
+        "score range": lambda: queue("score", min_score=0.4, max_score=0.6),
+        "part of a name": lambda: queue("score", query=str(draw.randrange(100, 999))),
+        "images by name": lambda: workspace.store.images.page(query=str(draw.randrange(100, 999))),
+        "counts": lambda: workspace.store.candidates.counts(by_class=False),
+        "counts by class": workspace.store.candidates.counts,
+    }
+    for name, ask in questions.items():
+        report(f"page: {name}", [elapsed(ask) for _ in range(20)])
+
+
+def decisions(workspace: Workspace) -> None:
+    """Decisions one after the other, each on disk before the next; and undo."""
+    store = workspace.store
+    rows = store.candidates.queue("random", limit=500).rows
+    acts = iter(range(1_000_000))
+
+    def decide(index: int) -> None:
+        row = rows[index]
+        store.decisions.record(
+            row.id,
+            row.digest,
+            "accept" if index % 3 else "reject",
+            reviewer="one",
+            session="benchmark",
+            action_id=f"one {next(acts)}",
+        )
+
+    def undo(_: int) -> None:
+        store.decisions.undo("one", "benchmark", f"undo {next(acts)}")
+
+    report("decision, durable", [elapsed(lambda i=i: decide(i)) for i in range(len(rows))])
+    report("undo, durable", [elapsed(lambda i=i: undo(i)) for i in range(100)])
+
+
+def at_once(workspace: Workspace, reviewers: int, each: int = 40) -> None:
+    """Many reviewers deciding as fast as they can; nothing lost, nothing doubled."""
+    store = workspace.store
+    rows = store.candidates.queue("random", limit=reviewers * each).rows
+    before, times = store.decisions.count(), []
+
+    def review(number: int) -> None:
+        for row in rows[number::reviewers]:
+            began = time.perf_counter()
+            store.decisions.record(
+                row.id,
+                row.digest,
+                "accept",
+                reviewer=f"reviewer {number}",
+                session="benchmark",
+                action_id=f"{number} {row.id}",
+            )
+            times.append(time.perf_counter() - began)
+
+    threads = [threading.Thread(target=review, args=(number,)) for number in range(reviewers)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    report(f"decision, {reviewers} reviewers at once", times)
+    lost = len(rows) - (store.decisions.count() - before)
+    print(f"decisions lost or doubled: {lost} of {len(rows):,}")
+
+
+def elapsed(act: Callable[[], object]) -> float:
+    """Seconds that a call takes."""
+    began = time.perf_counter()
+    act()
+    return time.perf_counter() - began
+
+
+def report(what: str, seconds: list[float]) -> None:
+    """A line with p50 and p95 in milliseconds."""
+    p50, p95 = np.percentile(seconds, (50, 95)) * 1000
+    print(f"{what:<34} p50 {p50:8.2f} ms   p95 {p95:8.2f} ms", flush=True)
+
+
+if __name__ == "__main__":
+    main()

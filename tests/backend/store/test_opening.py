@@ -1,0 +1,269 @@
+"""Opening what is whole, and leaving alone what is not."""
+
+import os
+import re
+import sqlite3
+import struct
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from sqlite_utils import Database
+
+from backend.errors import StoreError
+from backend.store import Store, create_store, open_store
+from backend.store import schema as schema_module
+from backend.store.schema import APPLICATION_ID, SCHEMA_VERSION
+
+Contents = dict[str, bytes]
+
+
+def contents(folder: Path) -> Contents:
+    """Every file of a folder, byte for byte."""
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+@pytest.fixture
+def closed(store: Store, candidate: int) -> Path:
+    """The path of a closed store that holds a decision."""
+    digest = store.candidates.get(candidate).digest
+    store.decisions.record(candidate, digest, "accept", reviewer="ada", session="s", action_id="1")
+    store.close()
+    return store.path
+
+
+def refused(path: Path, sentence: str, *, read_only: bool = False) -> None:
+    """Opening is refused with the sentence, and not a byte of the folder changes."""
+    before = contents(path.parent)
+    with pytest.raises(StoreError, match=sentence):
+        open_store(path, path.parent / "files", read_only=read_only)
+    assert contents(path.parent) == before
+
+
+def set_pragma(path: Path, statement: str) -> None:
+    connection = sqlite3.connect(path)
+    connection.execute(statement)
+    connection.commit()
+    connection.close()
+
+
+def test_what_was_stored_is_there_after_opening_again(closed: Path) -> None:
+    with open_store(closed, closed.parent / "files") as store:
+        assert store.images.count() == store.decisions.count() == 1
+        assert store.check() == []
+
+
+def test_a_closed_store_is_one_file(closed: Path) -> None:
+    assert [path.name for path in closed.parent.glob("tagmask.db*")] == ["tagmask.db"]
+
+
+def test_the_database_is_as_safe_as_it_should_be(store: Store) -> None:
+    with store.connections.read() as database:
+
+        def asked(name: str) -> object:
+            return database.execute(f"PRAGMA {name}").fetchone()[0]
+
+        assert asked("journal_mode") == "wal"
+        assert asked("synchronous") == 2  # FULL
+        assert asked("foreign_keys") == 1
+        assert asked("busy_timeout") == 5000
+        assert asked("user_version") == SCHEMA_VERSION
+        assert asked("application_id") == APPLICATION_ID == int.from_bytes(b"TGMK")
+
+
+def test_a_missing_database_is_explained_and_not_made(tmp_path: Path) -> None:
+    refused(tmp_path / "tagmask.db", "There is no database at .*init")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_newer_database_is_left_alone(closed: Path) -> None:
+    set_pragma(closed, f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
+    refused(closed, "update Tagmask")
+    refused(closed, "update Tagmask", read_only=True)
+
+
+def test_another_programs_database_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "tagmask.db"
+    connection = sqlite3.connect(path)
+    connection.execute("CREATE TABLE bookmarks (address TEXT)")
+    connection.close()
+    refused(path, "another program")
+
+
+@pytest.mark.parametrize("data", [b"", b"SQLite format 3\x00", b"not a database" * 1000])
+def test_what_is_no_database_is_left_alone(tmp_path: Path, data: bytes) -> None:
+    (tmp_path / "tagmask.db").write_bytes(data)
+    refused(tmp_path / "tagmask.db", "damaged.*Nothing was changed.*backup")
+
+
+def overwritten(data: bytes) -> bytes:
+    """Pages 2 to 4 are noise, the header is whole."""
+    return data[:4096] + os.urandom(3 * 4096) + data[4 * 4096 :]
+
+
+def cut(data: bytes) -> bytes:
+    return data[: len(data) // 2 + 100]
+
+
+def no_application(data: bytes) -> bytes:
+    return data[:68] + struct.pack(">i", 0) + data[72:]
+
+
+@pytest.mark.parametrize(
+    ("harm", "sentence"),
+    [
+        (overwritten, "damaged.*Nothing was changed"),
+        (cut, "damaged.*Nothing was changed"),
+        (no_application, "another program"),
+    ],
+)
+@pytest.mark.parametrize("read_only", [False, True])
+def test_a_damaged_database_is_left_alone(
+    closed: Path, harm: Callable[[bytes], bytes], sentence: str, read_only: bool
+) -> None:
+    closed.write_bytes(harm(closed.read_bytes()))
+    refused(closed, sentence, read_only=read_only)
+
+
+def test_a_folder_is_no_database(tmp_path: Path) -> None:
+    (tmp_path / "tagmask.db").mkdir()
+    with pytest.raises(StoreError, match="cannot be read"):
+        open_store(tmp_path / "tagmask.db", tmp_path / "files")
+
+
+def test_reading_only_leaves_no_trace(closed: Path) -> None:
+    before = contents(closed.parent)
+    with open_store(closed, closed.parent / "files", read_only=True) as store:
+        assert store.candidates.queue(verdict="accept").total == 1
+        assert store.check() == []
+        assert contents(closed.parent) == before
+    assert contents(closed.parent) == before
+
+
+def test_reading_only_changes_nothing(closed: Path) -> None:
+    before = contents(closed.parent)
+    with open_store(closed, closed.parent / "files", read_only=True) as store:
+        for change in (
+            lambda: store.classes.add("cow"),
+            lambda: store.images.set_tags(1, [2], "eve"),
+            lambda: store.decisions.undo("ada", "s", "2"),
+            lambda: store.snapshots.freeze("x", "eve"),
+            lambda: store.jobs.submit("classify", [], by="eve"),
+            lambda: store.jobs.claim("s"),
+            lambda: store.runs.add("x", "y", "z"),
+            lambda: store.files.put(b"x", ".png"),
+        ):
+            with pytest.raises(StoreError, match="reading only"):
+                change()
+    assert contents(closed.parent) == before
+
+
+def test_a_reader_sees_what_a_writer_adds_meanwhile(closed: Path) -> None:
+    files = closed.parent / "files"
+    with open_store(closed, files, read_only=True) as reading:
+        assert len(reading.classes.all()) == 3
+        with open_store(closed, files) as writing:
+            writing.classes.add("cow")
+            assert len(reading.classes.all()) == 4
+            writing.classes.add("sheep")
+            assert len(reading.classes.all()) == 5
+        assert len(reading.classes.all()) == 5
+        with open_store(closed, files) as writing:
+            writing.classes.add("horse")
+        assert len(reading.classes.all()) == 6
+
+
+def test_a_store_is_made_once(store: Store) -> None:
+    before = store.path.read_bytes()
+    with pytest.raises(StoreError, match="There is a database"):
+        create_store(store.path, store.files.root)
+    assert store.path.read_bytes() == before
+
+
+def test_a_closed_store_says_so(store: Store) -> None:
+    store.close()
+    with pytest.raises(StoreError, match="has been closed"):
+        store.classes.all()
+
+
+def test_an_older_database_is_backed_up_and_brought_up(
+    closed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from backend.store import opening
+
+    older = closed.read_bytes()
+    migrations = schema_module.Migrations("tagmask")
+    migrations._migrations = [*schema_module.migrations._migrations]
+
+    @migrations()
+    def m_next_flags(database: Database) -> None:
+        database.execute("ALTER TABLE candidates ADD COLUMN flagged INTEGER NOT NULL DEFAULT 0")
+
+    monkeypatch.setattr(opening, "migrations", migrations)
+    monkeypatch.setattr(opening, "SCHEMA_VERSION", SCHEMA_VERSION + 1)
+    refused(closed, "Open the workspace once without --read-only", read_only=True)
+    with open_store(closed, closed.parent / "files") as store:
+        assert store.decisions.count() == 1
+        with store.connections.read() as database:
+            assert database.execute("SELECT flagged FROM candidates").fetchone() == (0,)
+            assert database.execute("PRAGMA user_version").fetchone() == (SCHEMA_VERSION + 1,)
+    kept = closed.with_name(f"tagmask.db.format-{SCHEMA_VERSION}")
+    monkeypatch.undo()
+    with open_store(kept, closed.parent / "files", read_only=True) as store:
+        assert store.decisions.count() == 1
+    closed.write_bytes(older)
+    with open_store(closed, closed.parent / "files") as store:
+        assert store.decisions.count() == 1
+
+
+def test_a_migration_that_fails_changes_nothing(
+    closed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from backend.store import opening
+
+    migrations = schema_module.Migrations("tagmask")
+    migrations._migrations = [*schema_module.migrations._migrations]
+
+    @migrations()
+    def m_next_broken(database: Database) -> None:
+        database.execute("ALTER TABLE candidates ADD COLUMN flagged INTEGER")
+        database.execute("UPDATE decisions SET verdict = 'reject'")
+
+    monkeypatch.setattr(opening, "migrations", migrations)
+    monkeypatch.setattr(opening, "SCHEMA_VERSION", SCHEMA_VERSION + 1)
+    with pytest.raises(StoreError, match="only added to"):
+        open_store(closed, closed.parent / "files")
+    monkeypatch.undo()
+    with open_store(closed, closed.parent / "files") as store:
+        assert store.candidates.get(1).verdict == "accept"
+        with store.connections.read() as database:
+            columns = [row[1] for row in database.execute("PRAGMA table_info(candidates)")]
+    assert "flagged" not in columns
+
+
+def test_a_backup_is_a_whole_store(store: Store, candidate: int, tmp_path: Path) -> None:
+    kept = store.backup(tmp_path / "kept" / "backup.db")
+    store.classes.add("cow")
+    with open_store(kept, store.files.root, read_only=True) as backup:
+        assert backup.candidates.get(candidate) == store.candidates.get(candidate)
+        assert len(backup.classes.all()) == 3
+        assert backup.check() == []
+    assert [path.name for path in kept.parent.iterdir()] == ["backup.db"]
+
+
+def test_a_backup_that_cannot_be_written_is_explained(store: Store, tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(StoreError, match="could not be written"):
+        store.backup(tmp_path / "file" / "backup.db")
+
+
+def test_foreign_keys_hold(store: Store) -> None:
+    with (
+        pytest.raises(StoreError, match=re.escape("FOREIGN KEY constraint failed")),
+        store.connections.write() as database,
+    ):
+        database.execute("INSERT INTO image_tags VALUES (99, 1)")
