@@ -1,0 +1,158 @@
+"""Opens a workspace and serves the web app: python app.py [--workspace DIR] [--port 7860]."""
+
+import argparse
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+
+PROJECT = Path(__file__).resolve().parent
+LOCAL_NAMES = ("127.0.0.1", "localhost", "::1")
+FIRST_SCENES = 120
+
+
+def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
+    """The command line of app.py."""
+    parser = argparse.ArgumentParser(
+        prog="app.py", description="Serve a Tagmask workspace as a web app."
+    )
+    parser.add_argument(
+        "--workspace",
+        type=Path,
+        default=Path("workspace"),
+        metavar="DIR",
+        help="the project's folder; made with sample scenes where it does not exist",
+    )
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
+    parser.add_argument("--port", type=int, default=7860, help="port to listen on")
+    parser.add_argument("--read-only", action="store_true", help="show everything, change nothing")
+    parser.add_argument(
+        "--insecure",
+        action="store_true",
+        help="listen on an address that others reach, although there is no login",
+    )
+    parser.add_argument(
+        "--device", choices=("auto", "cpu", "cuda"), default="auto", help="where networks run"
+    )
+    return parser.parse_args(arguments)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Serves until interrupted; 0, or 2 after a sentence on stderr."""
+    options = parse_arguments(arguments)
+    from backend.errors import TagmaskError
+
+    try:
+        return serve(options)
+    except TagmaskError as error:
+        print(f"tagmask: {error}", file=sys.stderr)
+        return 2
+
+
+def serve(options: argparse.Namespace) -> int:
+    """Listens first, so that a taken port is known before anything is made."""
+    from backend.errors import WorkspaceError
+    from backend.workspace import Workspace
+
+    local = options.host in LOCAL_NAMES
+    if not local and not options.insecure:
+        raise WorkspaceError(
+            f"Anyone who reaches {options.host} could change this workspace, because there is no "
+            "login. Leave --host away to serve this machine only, or add --insecure where the "
+            "network is trusted."
+        )
+    listener = listen(options.host, options.port)
+    with listener:
+        check_device(options.device)
+        if not options.read_only:
+            make_first_workspace(options.workspace)
+        workspace = Workspace.open(options.workspace, read_only=options.read_only)
+        import uvicorn
+
+        from backend.supervisor import ensure_supervisor
+        from ui.server import build_app
+
+        address = shown_address(options.host, options.port)
+        with workspace.lock_app(address):
+            if not options.read_only:
+                ensure_supervisor(workspace.root)
+            app = build_app(
+                workspace,
+                read_only=options.read_only,
+                device=options.device,
+                allowed_hosts=LOCAL_NAMES if local else None,
+            )
+            config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=3)
+            app.state.context.inspectors.warm_up()
+            print(f"Tagmask serves {workspace.root} on {address}", flush=True)
+            try:
+                uvicorn.Server(config).run(sockets=[listener])
+            except KeyboardInterrupt:
+                print("\nTagmask has stopped. Runs that were started go on.", flush=True)
+            finally:
+                app.state.context.crf.close()
+    return 0
+
+
+def shown_address(host: str, port: int) -> str:
+    """The address to open in a browser on this machine."""
+    name = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    return f"http://[{name}]:{port}" if ":" in name else f"http://{name}:{port}"
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket; WorkspaceError where the port is taken or not allowed."""
+    from backend.errors import WorkspaceError
+
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        listener = socket.socket(family)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(128)
+    except (OSError, OverflowError) as error:
+        raise WorkspaceError(
+            f"Port {port} of {host} cannot be used ({error}). If Tagmask already runs there, open "
+            f"it in a browser; else choose another port, for instance --port {port + 1}."
+        ) from error
+    return listener
+
+
+def check_device(device: str) -> None:
+    """Stops with a sentence where CUDA is asked for and absent."""
+    if device != "cuda":
+        return
+    import torch
+
+    from backend.errors import WorkspaceError
+
+    if not torch.cuda.is_available():
+        raise WorkspaceError(
+            "CUDA was asked for, but PyTorch sees no CUDA device here. Use --device cpu, or "
+            "install a driver and a CUDA build of PyTorch."
+        )
+
+
+def make_first_workspace(root: Path) -> None:
+    """Makes a workspace of sample scenes where there is nothing yet; what it does is printed."""
+    from backend.errors import WorkspaceError
+
+    if root.exists() and (not root.is_dir() or any(root.iterdir())):
+        return
+    print(f"There is no workspace at {root} yet; making one of {FIRST_SCENES} sample scenes.")
+    command = [sys.executable, "-m", "backend", "init", str(root.absolute())]
+    command += ["--scenes", str(FIRST_SCENES)]
+    done = subprocess.run(command, cwd=PROJECT, check=False)
+    if done.returncode != 0:
+        raise WorkspaceError(
+            f"The first workspace could not be made at {root}; the lines above say why. Choose a "
+            "folder that you may write to with --workspace DIR."
+        )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

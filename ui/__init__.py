@@ -1,0 +1,1 @@
+"""The web page: one builder a tab, thin handlers, no truth of its own."""

@@ -1,0 +1,136 @@
+"""What the Curate tab asks for: the queue, label maps by digest, decisions and undo."""
+
+import zlib
+from dataclasses import asdict
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel, Field
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import JSONResponse, Response
+
+from backend.errors import StoreError
+from backend.labels import read_labels
+from backend.store import ORDERS, VERDICTS, QueueRow
+from ui.context import Context
+from ui.routes.files import FOREVER
+
+PAGE_LIMIT = 200
+Name = Annotated[str, Field(min_length=1, max_length=64)]
+Digest = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+
+
+class Act(BaseModel):
+    """What every act of a reviewer names: who, from which visit, and the act itself."""
+
+    reviewer: Name
+    session: Name
+    action_id: Name
+    client_time: float | None = None
+
+
+class Deciding(Act):
+    """A verdict on the mask that the reviewer saw."""
+
+    candidate: int
+    digest: Digest
+    verdict: Name
+    reason: str = Field(default="", max_length=500)
+
+
+def router(context: Context) -> APIRouter:
+    """Routes under /tagmask/api/curate."""
+    routes = APIRouter(prefix="/tagmask/api/curate")
+    store = context.store
+
+    @routes.get("/setup")
+    def setup() -> dict[str, Any]:
+        return {
+            "classes": [asdict(each) for each in store.classes.all()],
+            "runs": [{"id": run.id, "name": run.name} for run in store.runs.all()],
+            "orders": ORDERS,
+            "verdicts": VERDICTS,
+            "read_only": context.read_only,
+        }
+
+    @routes.get("/queue")
+    def queue(
+        order: str = "score",
+        seed: int = 0,
+        verdict: str = "undecided",
+        tag: int | None = None,
+        run: int | None = None,
+        min_score: float | None = None,
+        max_score: float | None = None,
+        query: Annotated[str, Query(max_length=200)] = "",
+        offset: Annotated[int, Query(ge=0)] = 0,
+        limit: Annotated[int, Query(ge=1, le=PAGE_LIMIT)] = 50,
+    ) -> dict[str, Any]:
+        page = store.candidates.queue(
+            order,
+            seed=seed,
+            verdict=verdict,
+            tag=tag,
+            run=run,
+            min_score=min_score,
+            max_score=max_score,
+            query=query,
+            offset=offset,
+            limit=limit,
+        )
+        rows = [_shown(row) for row in page.rows]
+        return {"rows": rows, "total": page.total, "offset": page.offset}
+
+    @routes.get("/counts")
+    def counts(run: int | None = None) -> dict[str, Any]:
+        return asdict(store.candidates.counts(run))
+
+    @routes.get("/labels/{digest}")
+    def labels(digest: str) -> Response:
+        """The label map as bare bytes, row by row, so that the browser colours exact ids."""
+        try:
+            values = read_labels(store.files.path(digest))
+        except StoreError as error:
+            return JSONResponse({"error": str(error)}, status_code=404)
+        height, width = values.shape
+        size = {"X-Width": str(width), "X-Height": str(height), "Content-Encoding": "deflate"}
+        return Response(
+            zlib.compress(values.tobytes(), 1),
+            media_type="application/octet-stream",
+            headers=FOREVER | size,
+        )
+
+    @routes.post("/decide")
+    async def decide(act: Deciding) -> dict[str, Any]:
+        decision = await run_in_threadpool(
+            store.decisions.record,
+            act.candidate,
+            act.digest,
+            act.verdict,
+            reviewer=act.reviewer,
+            session=act.session,
+            action_id=act.action_id,
+            client_time=act.client_time,
+            reason=act.reason,
+        )
+        return {"decision": asdict(decision)}
+
+    @routes.post("/undo")
+    async def undo(act: Act) -> dict[str, Any]:
+        decision = await run_in_threadpool(
+            store.decisions.undo, act.reviewer, act.session, act.action_id, act.client_time
+        )
+        if decision is None:
+            return {"decision": None, "row": None}
+        row = await run_in_threadpool(store.candidates.row, decision.candidate_id)
+        return {"decision": asdict(decision), "row": _shown(row)}
+
+    @routes.get("/history/{image_id}")
+    def history(image_id: int) -> dict[str, Any]:
+        return {"decisions": [asdict(each) for each in store.decisions.history(image_id)]}
+
+    return routes
+
+
+def _shown(row: QueueRow) -> dict[str, Any]:
+    return asdict(row)

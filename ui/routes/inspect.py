@@ -1,0 +1,251 @@
+"""What the Inspect tab asks for: images, choices, the stream of stages, tags, candidates."""
+
+import time
+from collections.abc import AsyncIterator, Iterator, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+from fastapi import APIRouter
+from pydantic import BaseModel
+from starlette.concurrency import iterate_in_threadpool
+from starlette.requests import Request
+from starlette.responses import StreamingResponse
+
+from backend.errors import DataError, TagmaskError
+from backend.images import read_image, require_usable
+from backend.inspection import FUSIONS, STAGES, Inspector, Settings
+from backend.labels import encode_labels, resize_labels
+from backend.maps.crf import PRESETS
+from backend.store import Image
+from ui.context import Context
+from ui.frames import frame, stage_frame
+from ui.inspectors import Choice
+from ui.tagging import Tagging
+
+LARGEST_PAGE = 200
+
+
+class Inspection(BaseModel):
+    """What to inspect. `image` is a digest or a name of the workspace; `tags` are names, None the
+    image's own; `after` names the stages or settings that changed since the last answer, `only`
+    the stages to send."""
+
+    image: str
+    tags: list[str] | None = None
+    weights: str | None = None
+    settings: dict[str, Any] = {}
+    after: list[str] | None = None
+    only: list[str] | None = None
+
+
+class Offer(Inspection):
+    """Which of the masks on the page becomes a candidate: `crf` or `fusion.RULE`."""
+
+    stage: str
+
+
+class TagsChange(BaseModel):
+    """An image's tags from now on, by name."""
+
+    image: str
+    tags: list[str]
+    reviewer: str = "reviewer"
+
+
+def router(context: Context) -> APIRouter:
+    """The routes under /tagmask/api/inspect."""
+    routes = APIRouter(prefix="/tagmask/api")
+    store, inspectors = context.store, context.inspectors
+    tagging = Tagging(store, inspectors, read_only=context.read_only)
+
+    @routes.get("/inspect/options")
+    def options() -> dict[str, Any]:
+        choices, problems = inspectors.choices()
+        return {
+            "classes": tagging.as_json(),
+            "weights": [_choice_json(choice) for choice in choices],
+            "weight_problems": problems,
+            "settings": asdict(Settings()),
+            "fusions": FUSIONS,
+            "presets": {name: asdict(preset) for name, preset in PRESETS.items()},
+            "saliency": list(inspectors.saliency),
+            "stages": [
+                {"name": name, "needs": stage.needs, "reads": stage.reads}
+                for name, stage in STAGES.items()
+            ],
+            "crf": {
+                "available": bool(context.crf and context.crf.available),
+                "reason": context.crf.reason if context.crf else "There is no CRF here.",
+            },
+            "read_only": context.read_only,
+        }
+
+    @routes.get("/inspect/images")
+    def images(
+        offset: int = 0, limit: int = 60, query: str = "", tag: int | None = None
+    ) -> dict[str, Any]:
+        limit = max(1, min(limit, LARGEST_PAGE))
+        page = store.images.page(max(0, offset), limit, query=query, tag=tag)
+        return {
+            "rows": _images_json(page.rows, tagging),
+            "total": page.total,
+            "offset": page.offset,
+        }
+
+    @routes.get("/inspect/image")
+    def image(name: str) -> dict[str, Any]:
+        return _image_json(_find(context, name), tagging)
+
+    @routes.post("/inspect")
+    def inspect(request: Request, body: Inspection) -> StreamingResponse:
+        row, choice, inspector, settings, tags = _prepare(context, tagging, body)
+
+        def frames() -> Iterator[bytes]:
+            started = time.perf_counter()
+            yield frame(
+                {
+                    "stage": "start",
+                    "tags": tagging.as_json(tags),
+                    "weights": choice.id,
+                    "image": _image_json(row, tagging),
+                }
+            )
+            try:
+                for made in inspector.inspect(
+                    lambda: _pixels(context, row),
+                    tags,
+                    settings,
+                    body.after,
+                    inspectors.cache(row.digest, choice),
+                    name=row.name,
+                    only=body.only,
+                ):
+                    yield stage_frame(made)
+            except (TagmaskError, ValueError) as error:
+                yield frame({"stage": "error", "caption": str(error)})
+            finally:
+                inspectors.tidy()
+            yield frame({"stage": "done", "seconds": round(time.perf_counter() - started, 4)})
+
+        return StreamingResponse(
+            _while_wanted(request, frames()),
+            media_type="application/octet-stream",
+            headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
+        )
+
+    @routes.post("/inspect/candidate")
+    def offer(body: Offer) -> dict[str, Any]:
+        row, choice, inspector, settings, tags = _prepare(context, tagging, body)
+        rule = body.stage.removeprefix("fusion.")
+        if body.stage == "crf":
+            method = f"cam.{settings.fusion}.crf"
+        elif rule in FUSIONS:
+            settings = Settings(**{**vars(settings), "fusion": rule, "crf": None})
+            method = f"cam.{rule}"
+        else:
+            raise DataError(
+                f"{body.stage!r} is not a mask; the refined mask and the fusions can be offered."
+            )
+        cache = inspectors.cache(row.digest, choice)
+        made = {
+            one.stage: one
+            for one in inspector.inspect(
+                lambda: _pixels(context, row),
+                tags,
+                settings,
+                cache=cache,
+                name=row.name,
+                only=(body.stage, "sal.score"),
+            )
+        }
+        labels = made[body.stage].array
+        if labels is None:
+            raise DataError(made[body.stage].caption)
+        if not np.isin(labels, [class_id for class_id, _ in tags]).any():
+            raise DataError(
+                "This mask has no pixel of any tag, so there is nothing to review. Lower gamma or "
+                "the weight, or look at another fusion."
+            )
+        png = encode_labels(resize_labels(labels, (row.height, row.width)))
+        run = int(choice.id.removeprefix("run:")) if choice.id.startswith("run:") else None
+        before = {candidate.id for candidate in store.candidates.of_image(row.id)}
+        candidate = store.candidates.add(row.id, run, method, png, made["sal.score"].numbers)
+        return {
+            "candidate": candidate,
+            "new": candidate not in before,
+            "method": method,
+            "scores": made["sal.score"].numbers,
+        }
+
+    @routes.post("/inspect/tags")
+    def set_tags(body: TagsChange) -> dict[str, Any]:
+        row = _find(context, body.image)
+        ids = [class_id for class_id, _ in tagging.resolve(body.tags, add=True)]
+        return _image_json(store.images.set_tags(row.id, ids, body.reviewer[:64]), tagging)
+
+    return routes
+
+
+def _prepare(
+    context: Context, tagging: Tagging, body: Inspection
+) -> tuple[Image, Choice, Inspector, Settings, list[tuple[int, str]]]:
+    row = _find(context, body.image)
+    settings = Settings.from_json(body.settings)
+    choice = context.inspectors.choice(body.weights)
+    tags = tagging.of_image(row) if body.tags is None else tagging.resolve(body.tags)
+    return row, choice, context.inspectors.inspector(choice), settings, tags
+
+
+def _find(context: Context, wanted: str) -> Image:
+    """The image of this digest or name; never a path."""
+    images = context.store.images
+    found = images.by_digest(wanted) or images.by_name(wanted)
+    if found is None:
+        raise DataError(f"There is no image {wanted[:80]!r} in this workspace.")
+    return found
+
+
+def _pixels(context: Context, row: Image) -> np.ndarray:
+    return require_usable(read_image(context.store.files.path(row.digest), name=row.name), row.name)
+
+
+async def _while_wanted(request: Request, frames: Iterator[bytes]) -> AsyncIterator[bytes]:
+    """The frames, worked out in a thread, for as long as the browser still listens."""
+    async for one in iterate_in_threadpool(frames):
+        if await request.is_disconnected():
+            return
+        yield one
+
+
+def _image_json(row: Image, tagging: Tagging) -> dict[str, Any]:
+    return _images_json([row], tagging)[0]
+
+
+def _images_json(rows: Sequence[Image], tagging: Tagging) -> list[dict[str, Any]]:
+    return [
+        {
+            "id": row.id,
+            "name": row.name,
+            "digest": row.digest,
+            "width": row.width,
+            "height": row.height,
+            "tags": [tag for _, tag in tags],
+            "truth": row.truth_digest,
+        }
+        for row, tags in zip(rows, tagging.of_images(rows), strict=True)
+    ]
+
+
+def _choice_json(choice: Choice) -> dict[str, Any]:
+    card = choice.card
+    return {
+        "id": choice.id,
+        "title": choice.title,
+        "detail": choice.detail,
+        "classes": card.classes,
+        "backbone": card.backbone,
+        "input_size": card.input_size,
+        "digest": card.digest,
+        "origin": card.origin,
+    }

@@ -1,0 +1,221 @@
+"""What the Train tab asks for: what can be trained, jobs and their news, submit, cancel, resume."""
+
+import threading
+import time
+from typing import Annotated, Any
+
+from fastapi import APIRouter
+from pydantic import BaseModel, Field, ValidationError
+
+from backend.errors import JobError
+from backend.launchers import trainer_command
+from backend.recipes import RecipeBook, option_words
+from backend.store import Job
+from backend.supervisor import ensure_supervisor, held, resubmit
+from backend.supervisor.orders import as_typed, trainer_arguments
+from ui.context import Context
+from ui.job_view import News, Rows, detail
+
+RUNNABLE = ("classify", "labels")
+TAGGED = "tagged"
+MOST_JOBS = 100
+_WAKE_EVERY = 5.0
+
+Name = Annotated[str, Field(min_length=1, max_length=64)]
+
+
+class Order(BaseModel):
+    """A run that a person asks for. `data` is a snapshot's digest or "tagged" for every tagged
+    image as it is now; `options` are what differs from the preset's; `key` makes a repeated
+    request the same job."""
+
+    recipe: str
+    data: str
+    options: dict[str, str | int | float | bool | None] = {}
+    reviewer: Name = "reviewer"
+    key: Annotated[str, Field(max_length=64)] | None = None
+
+
+class Freeze(BaseModel):
+    """The accepted set of this moment, under a name."""
+
+    name: Name
+    reviewer: Name = "reviewer"
+
+
+class OneJob(BaseModel):
+    """A job to cancel or to resume."""
+
+    job: int
+
+
+def router(context: Context) -> APIRouter:
+    """Routes under /tagmask/api/train."""
+    routes = APIRouter(prefix="/tagmask/api/train")
+    store, root = context.store, context.workspace.root
+    book = RecipeBook(cache=None if context.read_only else context.workspace.logs / "recipes.json")
+    supervision, listed = _Supervision(context), Rows(store)
+    # Asking the trainer takes a moment; by the time the tab is opened it has answered.
+    threading.Thread(target=lambda: _described(book), name="describe", daemon=True).start()
+
+    @routes.get("/setup")
+    def setup() -> dict[str, Any]:
+        recipes, trouble = _described(book)
+        counts, numbers = store.candidates.counts(), store.images.numbers()
+        choices, _ = context.inspectors.choices()
+        return {
+            "recipes": recipes,
+            "trouble": trouble,
+            "preset": _fitting_preset(context),
+            "images": numbers.images,
+            "tagged": numbers.tagged,
+            "accepted": counts.verdicts["accept"],
+            "fixed": counts.verdicts["fix"],
+            "snapshots": [
+                {"digest": one.digest, "name": one.name, "count": one.count, "at": one.frozen_at}
+                for one in store.snapshots.all()
+            ],
+            "weights": [
+                {"id": one.id, "title": one.title, "backbone": one.card.backbone} for one in choices
+            ],
+            "read_only": context.read_only,
+        }
+
+    @routes.get("/command")
+    def command(order: str) -> dict[str, Any]:
+        """The command line that an order (JSON of Order) would run."""
+        try:
+            wanted = Order.model_validate_json(order)
+        except ValidationError as error:
+            raise JobError(f"The order cannot be read: {error.errors()[0]['msg']}.") from None
+        words = _words(context, book, wanted)
+        data = wanted.data if wanted.data != TAGGED else "ALL-TAGGED-IMAGES"
+        manifest = context.workspace.snapshots / data / "manifest.json"
+        folder = context.workspace.runs / f"NUMBER-{wanted.recipe}"
+        line = trainer_arguments(wanted.recipe, words, folder, manifest=manifest)
+        return {"command": as_typed([*trainer_command(), *line])}
+
+    @routes.post("/submit")
+    def submit(order: Order) -> dict[str, Any]:
+        words = _words(context, book, order)
+        if order.data == TAGGED:
+            now = time.strftime("%Y-%m-%d %H:%M")
+            snapshot = store.snapshots.freeze(
+                f"All tagged images, {now}", order.reviewer, include=TAGGED
+            )
+        else:
+            snapshot = store.snapshots.get(order.data)
+        job = store.jobs.submit(
+            order.recipe, words, snapshot=snapshot.digest, by=order.reviewer, key=order.key
+        )
+        ensure_supervisor(root)
+        return _answer(job)
+
+    @routes.post("/freeze")
+    def freeze(body: Freeze) -> dict[str, Any]:
+        known = {one.digest for one in store.snapshots.all()}
+        frozen = store.snapshots.freeze(body.name, body.reviewer)
+        return {
+            "digest": frozen.digest,
+            "name": frozen.name,
+            "count": frozen.count,
+            "new": frozen.digest not in known,
+        }
+
+    @routes.post("/cancel")
+    def cancel(body: OneJob) -> dict[str, Any]:
+        job = store.jobs.request_cancel(body.job)
+        ensure_supervisor(root)
+        return _answer(job)
+
+    @routes.post("/resume")
+    def resume(body: OneJob) -> dict[str, Any]:
+        job = resubmit(store, body.job)
+        ensure_supervisor(root)
+        return _answer(job)
+
+    @routes.get("/jobs")
+    def jobs(job: int = 0, after: int = -1, log: int = -1, rev: str = "") -> dict[str, Any]:
+        """The jobs, if they changed since `rev`, and what is new of the one in view."""
+        known = store.jobs.all(MOST_JOBS)
+        now_rev, rows = listed.of(known)
+        chosen = next((each for each in known if each.id == job), None)
+        return {
+            "now": time.time(),
+            "rev": now_rev,
+            "jobs": rows if now_rev != rev else None,
+            "supervisor": supervision.alive(known),
+            "job": detail(store, chosen, root, News(after, log)) if chosen else None,
+        }
+
+    return routes
+
+
+class _Supervision:
+    """Whether a supervisor lives; starts one, now and then, where jobs wait and none does."""
+
+    def __init__(self, context: Context) -> None:
+        self._root = context.workspace.root
+        self._may_start = not context.read_only
+        self._tried = float("-inf")
+
+    def alive(self, jobs: list[Job]) -> bool:
+        if held(self._root):
+            return True
+        waiting = any(job.state in ("queued", "running", "stopping") for job in jobs)
+        if waiting and self._may_start and time.monotonic() - self._tried > _WAKE_EVERY:
+            self._tried = time.monotonic()
+            try:
+                ensure_supervisor(self._root)
+            except JobError:
+                return False
+        return False
+
+
+def _described(book: RecipeBook) -> tuple[dict[str, Any], str | None]:
+    """The recipes that can be run from here, or why there are none."""
+    try:
+        recipes = book.all()
+    except JobError as error:
+        return {}, str(error)
+    return {name: recipes[name] for name in RUNNABLE if name in recipes}, None
+
+
+def _words(context: Context, book: RecipeBook, order: Order) -> list[str]:
+    """The order's options as words, names of weights made into what the trainer takes."""
+    recipes, trouble = _described(book)
+    if trouble:
+        raise JobError(trouble)
+    if order.recipe not in recipes:
+        raise JobError(f"{order.recipe!r} cannot be run here; {', '.join(recipes)} can.")
+    options = dict(order.options)
+    weights = options.get("weights")
+    if isinstance(weights, str):
+        options["weights"] = _weights(context, weights)
+    if order.recipe == "labels" and not options.get("weights"):
+        raise JobError("Choose the weights that are to make candidates.")
+    return option_words(order.recipe, recipes[order.recipe], options)
+
+
+def _weights(context: Context, id: str) -> str:
+    """What the trainer calls weights that the page calls `shipped:NAME` or `run:NUMBER`."""
+    kind, _, name = id.partition(":")
+    if kind == "shipped":
+        return name
+    if kind != "run":
+        return id
+    run = context.store.runs.get(int(name)) if name.isdecimal() else None
+    if run is None or run.weights_path is None:
+        raise JobError(f"There are no weights {id[:60]!r} here; choose others.")
+    return str(context.workspace.root / run.folder / run.weights_path)
+
+
+def _fitting_preset(context: Context) -> str:
+    """`scenes` where the images are as small as Scenes', else `light`: minutes without a GPU."""
+    images = context.store.images.page(0, 20).rows
+    small = bool(images) and all(max(one.width, one.height) <= 256 for one in images)
+    return "scenes" if small else "light"
+
+
+def _answer(job: Job) -> dict[str, Any]:
+    return {"job": job.id, "state": job.state}

@@ -1,0 +1,125 @@
+"""The web application: our routes under /tagmask/ and Gradio's page at the root."""
+
+import os
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+
+import fastapi
+import gradio as gr
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
+
+from backend.errors import StoreError, StoreUnavailable, TagmaskError
+from backend.refinement import CrfPool
+from backend.saliency import saliency_source
+from ui.context import STATIC, Context
+from ui.front import Front
+from ui.inspectors import Inspectors
+from ui.page import build_page
+from ui.routes import routers
+from ui.security import Guard
+from ui.theme import build_theme
+
+if TYPE_CHECKING:
+    from backend.workspace import Workspace
+
+
+class Modules(StaticFiles):
+    """Our scripts and styles, asked for anew each time so that an update shows at once."""
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        response = await super().get_response(path, scope)
+        response.headers["Cache-Control"] = (
+            "public, max-age=31536000, immutable" if path.startswith("fonts/") else "no-cache"
+        )
+        return response
+
+
+def build_app(
+    workspace: "Workspace",
+    *,
+    read_only: bool = False,
+    device: str = "auto",
+    allowed_hosts: Iterable[str] | None = None,
+) -> fastapi.FastAPI:
+    """The whole web application of one open workspace.
+
+    `allowed_hosts` are the names a browser may call this server by; None allows any.
+    """
+    context = open_context(workspace, read_only=read_only, device=device)
+    app = fastapi.FastAPI(title="Tagmask", docs_url=None, redoc_url=None, openapi_url=None)
+    app.state.context = context
+    app.add_middleware(Front)
+    app.add_middleware(Guard, read_only=read_only, allowed_hosts=allowed_hosts)
+    app.add_exception_handler(TagmaskError, _sentence)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _refused)
+    app.add_exception_handler(OSError, _disk)
+    app.mount("/tagmask/static", Modules(directory=STATIC), name="tagmask-static")
+    for router in routers(context):
+        app.include_router(router)
+    page = build_page(context)
+    return gr.mount_gradio_app(
+        app,
+        page,
+        path="/",
+        theme=build_theme(),
+        footer_links=[],
+        run_history=False,
+        ssr_mode=False,
+        enable_monitoring=False,
+        pwa=False,
+        show_error=False,
+    )
+
+
+def open_context(
+    workspace: "Workspace", *, read_only: bool = False, device: str = "auto"
+) -> Context:
+    """The long-lived parts of the web process for one workspace."""
+    crf = CrfPool(processes=1)
+    sources = {"classical": saliency_source("classical")}
+    for name, folder in workspace.settings.get("saliency", {}).items():
+        sources[name] = saliency_source(f"folder:{folder}")
+    return Context(
+        workspace=workspace,
+        inspectors=Inspectors(workspace.store, crf, sources, device=device),
+        crf=crf,
+        read_only=read_only,
+        device=device,
+    )
+
+
+def _sentence(request: Request, error: Exception) -> Response:
+    # What a disk or a lock refuses now it may take later; the page keeps a decision till then.
+    later = isinstance(error, StoreUnavailable)
+    status = 503 if later else 409 if isinstance(error, StoreError) else 400
+    return JSONResponse({"error": str(error)}, status_code=status)
+
+
+def _invalid(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"][1:]) or "the request"
+    return JSONResponse({"error": f"{where}: {first['msg']}."}, status_code=422)
+
+
+def _refused(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    return JSONResponse({"error": str(error.detail)}, status_code=error.status_code)
+
+
+def _disk(request: Request, error: Exception) -> Response:
+    reason = getattr(error, "strerror", None) or error
+    sentence = (
+        f"The server's disk refused ({reason}), so nothing was changed. Make room, or give this "
+        "user permission to write in the workspace, and try again."
+    )
+    return JSONResponse({"error": sentence}, status_code=507)

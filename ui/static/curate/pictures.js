@@ -1,0 +1,40 @@
+// Photographs and label maps, fetched ahead so that the next one is there before its key is pressed.
+import { fetchLabels } from "../masks.js";
+
+const KEPT = 24;
+
+export class Pictures {
+  constructor() {
+    this.cache = new Map();
+  }
+
+  /** Resolves to {image: ImageBitmap, labels} of a queue row; fetched once, kept while recent. */
+  get(row) {
+    const key = `${row.image_digest}/${row.digest}`;
+    let entry = this.cache.get(key);
+    if (entry) {
+      this.cache.delete(key);
+    } else {
+      entry = { ready: null, promise: load(row) };
+      entry.promise.then((picture) => { entry.ready = picture; }, () => this.cache.delete(key));
+    }
+    this.cache.set(key, entry);
+    while (this.cache.size > KEPT) {
+      const [oldest, dropped] = this.cache.entries().next().value;
+      this.cache.delete(oldest);
+      dropped.promise.then(({ image }) => image.close(), () => {});
+    }
+    return entry;
+  }
+}
+
+async function load(row) {
+  const [image, labels] = await Promise.all([
+    fetch(`/tagmask/files/${row.image_digest}`).then(async (response) => {
+      if (!response.ok) throw new Error(`The photograph ${row.image_name} could not be loaded; is its file still in the workspace?`);
+      return createImageBitmap(await response.blob(), { imageOrientation: "from-image" });
+    }),
+    fetchLabels(row.digest),
+  ]);
+  return { image, labels };
+}

@@ -1,0 +1,71 @@
+// What a run told of itself, kept as curves: one point a step, superseded steps dropped.
+
+const COUNTS = ["seq", "kind", "time", "step", "epoch"];
+const ALONGSIDE = ["seq", "time", "step", "epoch", "seconds_left"];
+
+export class Curves {
+  constructor() {
+    this.series = new Map();
+    this.marks = new Map();
+    this.breaks = [];
+    this.lastStep = 0;
+  }
+
+  /** Takes in rows of progress (`columns` name their places) and the events between them. */
+  add({ columns, points, told }) {
+    const at = Object.fromEntries(columns.map((name, index) => [name, index]));
+    const events = told.filter((event) => ["attempt", "epoch", "metric"].includes(event.kind));
+    let next = 0;
+    for (const row of points) {
+      while (next < events.length && events[next].seq < row[at.seq]) this.#event(events[next++]);
+      const step = row[at.step];
+      if (!Number.isFinite(step)) continue;
+      // A resumed run goes back to its checkpoint: what came after that did not count.
+      if (step <= this.lastStep) this.#dropFrom(step);
+      this.lastStep = step;
+      for (const name of columns) {
+        if (!ALONGSIDE.includes(name) && row[at[name]] !== null) this.#push(this.series, name, { x: step, y: row[at[name]], time: row[at.time] });
+      }
+    }
+    while (next < events.length) this.#event(events[next++]);
+  }
+
+  #event(event) {
+    if (event.kind === "attempt") {
+      if (event.number > 1 && this.lastStep) this.breaks.push(this.lastStep);
+      return;
+    }
+    const step = event.step ?? this.lastStep;
+    if (typeof event.name === "string" && Number.isFinite(event.value)) {
+      this.#push(this.marks, event.name, { x: step, y: event.value, time: event.time });
+      return;
+    }
+    for (const [name, value] of Object.entries(event)) {
+      if (COUNTS.includes(name) || !Number.isFinite(value)) continue;
+      this.#push(this.marks, event.kind === "epoch" && name === "loss" ? "total" : name, { x: step, y: value, time: event.time, epoch: event.epoch });
+    }
+  }
+
+  #push(map, name, point) {
+    if (!map.has(name)) map.set(name, []);
+    map.get(name).push(point);
+  }
+
+  #dropFrom(step) {
+    for (const map of [this.series, this.marks]) {
+      for (const points of map.values()) while (points.length && points.at(-1).x >= step) points.pop();
+    }
+  }
+
+  /** What can be drawn, the loss first. */
+  names() {
+    const names = new Set([...this.series.keys(), ...this.marks.keys()]);
+    const first = ["total", "tag_accuracy", "miou"].filter((name) => names.delete(name));
+    const last = ["learning_rate", "images_per_second"].filter((name) => names.delete(name));
+    return [...first, ...names, ...last];
+  }
+
+  of(name) {
+    return { points: this.series.get(name) ?? [], marks: this.marks.get(name) ?? [], breaks: this.breaks };
+  }
+}

@@ -1,0 +1,255 @@
+// One job: how far it is, its curve, its numbers, its log, and what can be done with it.
+import { api, el, formatNumber, reviewer, showTab, toast } from "../ui.js";
+import { Chart } from "./chart.js";
+import { Curves } from "./curve.js";
+import { copyText } from "./form.js";
+import { LogTail } from "./log.js";
+import { ACTIVE, chip, duration, figure, inFull, label, moment, RESUMABLE } from "./words.js";
+
+const SILENT = 30;
+const LOWER_IS_BETTER = /loss|total|error|mae/;
+
+export class Detail {
+  /** `onChange()` hears that a job was cancelled, resumed or queued: `onChange(id)`. */
+  constructor({ onChange, readOnly }) {
+    this.onChange = onChange;
+    this.readOnly = readOnly;
+    this.log = new LogTail();
+    this.title = el("div", { class: "tr-title" });
+    this.actions = el("div", { class: "tr-actions" });
+    this.notice = el("div", { class: "tr-notice", role: "status" });
+    this.bar = el("div", { class: "tr-bar" }, el("i", {}));
+    this.stats = el("dl", { class: "tr-stats" });
+    this.metric = el("select", { class: "tm-select tr-metric", "aria-label": "What the curve shows", onchange: () => this.#draw() });
+    this.smooth = toggle("Smooth", "Running mean of the curve", true, () => this.#draw());
+    this.scale = toggle("Log", "Logarithmic scale", false, () => this.#draw());
+    this.readout = el("output", { class: "tr-readout" });
+    this.canvas = el("canvas", { class: "tr-canvas", role: "img", "aria-label": "The curve of the chosen measure over the steps" });
+    this.chart = new Chart(this.canvas, (point) => this.#read(point));
+    this.waiting = el("p", { class: "tr-waiting" });
+    this.numbers = el("div", { class: "tr-numbers" });
+    this.told = el("ol", { class: "tr-told" });
+    this.command = el("code", {});
+    this.panes = el("div", { class: "tr-panes" },
+      el("section", { class: "tr-curve" },
+        el("header", {}, this.metric, this.readout, this.smooth, this.scale),
+        el("div", { class: "tr-plot" }, this.canvas, this.waiting)),
+      el("section", { class: "tr-side" }, this.numbers, el("div", {}, el("h3", {}, "What it said"), this.told)),
+      this.log.node);
+    this.node = el("article", { class: "tr-detail" },
+      el("header", { class: "tr-head" }, this.title, this.actions),
+      this.notice, this.bar, this.stats,
+      this.panes,
+      el("details", { class: "tr-ran" }, el("summary", {}, "Command line"),
+        el("div", {}, this.command, el("button", { type: "button", class: "tm-button quiet small", title: "Copy the command line", onclick: () => copyText(this.command.textContent) }, "Copy"))));
+    this.pick(null);
+  }
+
+  /** Turns to another job; everything known of the last one is forgotten. */
+  pick(id) {
+    this.id = id;
+    this.after = -1;
+    this.job = null;
+    this.news = null;
+    this.curves = new Curves();
+    this.messages = [];
+    this.attempt = null;
+    this.busy = null;
+    this.log.clear();
+    this.node.hidden = true;
+  }
+
+  /** Takes the job's row and what the server sent as new of it. */
+  add(job, news, now) {
+    const sameStep = news.points.length === 0 && news.told.length === 0;
+    this.job = job;
+    this.news = news;
+    this.after = news.after;
+    if (this.busy && this.busy !== job.state) this.busy = null;
+    this.curves.add(news);
+    for (const event of news.told) {
+      if (event.kind === "attempt") this.attempt = event;
+      const text = sentence(event);
+      if (text) this.messages.push({ time: event.time, text, kind: event.kind });
+    }
+    this.messages = this.messages.slice(-200);
+    this.node.hidden = false;
+    this.log.add(news.log);
+    this.#head(now);
+    if (!sameStep || !this.drawn) this.#tell();
+    this.drawn = true;
+  }
+
+  #head(now) {
+    const { job, news } = this;
+    this.title.replaceChildren(
+      el("h2", {}, `${job.id} ${job.recipe}`, job.preset ? el("span", {}, ` ${job.preset}`) : null), chip(job.state),
+      el("p", { class: "tm-muted" }, [
+        el("span", { title: inFull(job.submitted_at) }, `queued ${moment(job.submitted_at)} by ${job.by}`),
+        job.data ? ` · ${job.data}` : "", job.attempts > 1 ? ` · attempt ${job.attempts}` : ""]));
+    this.#actions();
+    const silent = job.state === "running" && news.silent_for > SILENT;
+    const said = job.error ?? (silent ? `The trainer has shown no sign of life for ${duration(news.silent_for)}. Wait, or cancel and resume it.` : job.state === "stopping" ? "Stopping: the trainer finishes its step and saves." : "");
+    this.notice.hidden = !said;
+    this.notice.className = `tr-notice ${job.state === "failed" || job.state === "lost" ? "bad" : silent || job.state === "stopping" ? "warn" : ""}`;
+    if (this.notice.textContent !== said) this.notice.textContent = said;
+    this.#facts(now);
+  }
+
+  #facts(now) {
+    const { job } = this;
+    const { stage, step, steps, epoch, epochs, seconds_left: left, images_per_second: speed } = job.progress;
+    const part = job.state === "done" ? 1 : steps ? step / steps : 0;
+    this.bar.className = `tr-bar ${job.state}`;
+    this.bar.firstElementChild.style.width = `${(100 * part).toFixed(2)}%`;
+    const running = job.state === "running" || job.state === "stopping";
+    const took = job.started_at ? duration((job.finished_at ?? now) - job.started_at) : "–";
+    const last = (name) => this.curves.of(name).points.at(-1)?.y;
+    const count = steps ? `${formatNumber(step)} / ${formatNumber(steps)}` : "–";
+    const facts = [job.state === "done"
+      ? [this.curves.lastStep ? "Steps" : label(stage ?? "steps"), formatNumber(this.curves.lastStep || steps), "All of them done"]
+      : [stage ? label(stage) : "Step", count, stage ? "Images done and to do" : "Optimiser steps done and planned"]];
+    if (job.recipe !== "labels") {
+      const passes = this.curves.of("total").marks.at(-1)?.epoch;
+      facts.push(["Epoch", epochs ? `${formatNumber(epoch)} / ${formatNumber(epochs)}` : passes ? formatNumber(passes) : "–", "Passes over the images"]);
+    }
+    facts.push(running && left !== undefined ? ["Time left", duration(left), "As the trainer reckons from its speed so far"] : [running ? "So far" : "Took", took, "From its last start to its end, or to now"]);
+    if (job.recipe !== "labels") {
+      facts.push(
+        ["Images/s", figure(speed ?? last("images_per_second")), "Images through the network a second"],
+        ["Learning rate", figure(last("learning_rate")), "Of the last step"],
+        ["Loss", figure(last("total")), "Of the last step that was told"]);
+    }
+    this.stats.replaceChildren(...facts.map(([name, value, title]) => el("div", { title }, el("dt", {}, name), el("dd", {}, value))));
+    this.panes.classList.toggle("plain", job.recipe === "labels" && !this.curves.names().length);
+    const waits = { queued: "Waits for its turn.", running: "The trainer is starting.", stopping: "Stopping." };
+    this.waiting.textContent = this.curves.names().length ? "" : waits[job.state] ?? "It ended before its first step.";
+  }
+
+  #tell() {
+    const names = this.curves.names();
+    const chosen = names.includes(this.metric.value) ? this.metric.value : names[0];
+    if (this.metric.childElementCount !== names.length) {
+      this.metric.replaceChildren(...names.map((name) => el("option", { value: name }, label(name))));
+      if (chosen) this.metric.value = chosen;
+    }
+    this.metric.hidden = this.smooth.hidden = this.scale.hidden = !names.length;
+    this.#draw();
+    this.#numbers();
+    this.told.replaceChildren(...this.messages.toReversed().map(({ time, text, kind }) =>
+      el("li", { class: kind }, el("time", { title: inFull(time) }, moment(time)), text)));
+    this.command.textContent = this.attempt?.command ?? "It has not been started yet.";
+  }
+
+  #numbers() {
+    const metrics = this.news.run?.metrics ?? {};
+    const rows = Object.entries(metrics).filter(([, value]) => Number.isFinite(value));
+    const means = this.curves.names().map((name) => [name, this.curves.of(name).marks]).filter(([, marks]) => marks.length);
+    const parts = [];
+    if (rows.length) {
+      parts.push(el("h3", {}, "Result"), el("table", { class: "tm-table tr-figures" }, el("tbody", {}, rows.map(([name, value]) =>
+        el("tr", { title: `${name}: ${value}` }, el("th", { scope: "row" }, label(name)), el("td", { class: "number" }, figure(value)))))));
+    }
+    if (means.length) {
+      parts.push(el("h3", {}, "Epochs"), el("table", { class: "tm-table tr-figures" },
+        el("thead", {}, el("tr", {}, el("th", {}, ""), el("th", { class: "number", scope: "col" }, "last"), el("th", { class: "number", scope: "col" }, "best"))),
+        el("tbody", {}, means.map(([name, marks]) => {
+          const best = marks.reduce((one, other) => ((LOWER_IS_BETTER.test(name) ? other.y < one.y : other.y > one.y) ? other : one));
+          return el("tr", {}, el("th", { scope: "row" }, label(name)),
+            el("td", { class: "number", title: `After epoch ${marks.at(-1).epoch ?? "–"}: ${marks.at(-1).y}` }, figure(marks.at(-1).y)),
+            el("td", { class: "number", title: `After epoch ${best.epoch ?? "–"}: ${best.y}` }, figure(best.y)));
+        }))));
+    }
+    this.numbers.replaceChildren(...parts);
+    this.numbers.hidden = !parts.length;
+  }
+
+  #draw() {
+    const name = this.metric.value;
+    const { points, marks, breaks } = this.curves.of(name);
+    this.chart.show({ points, marks, breaks, smooth: pressed(this.smooth) && name !== "learning_rate", log: pressed(this.scale) });
+  }
+
+  #read(point) {
+    if (!point) { this.readout.textContent = ""; return; }
+    const mean = point.smooth === null ? "" : ` · mean ${figure(point.smooth)}`;
+    this.readout.textContent = `step ${formatNumber(point.x)} · ${figure(point.y)}${mean} · ${moment(point.time)}`;
+  }
+
+  #actions() {
+    const { job, news, readOnly, busy } = this;
+    const button = (kind, text, title, act) => el("button", { type: "button", class: `tm-button ${kind}`, title, disabled: readOnly || busy !== null, onclick: act }, text);
+    const made = [];
+    if (job.state === "queued" || job.state === "running") {
+      made.push(button("danger tr-cancel", "Cancel", "Let it finish its step and save, then stop", () => this.#ask("cancel")));
+    } else if (job.state === "stopping") {
+      made.push(el("button", { type: "button", class: "tm-button tr-cancel", disabled: true }, "Stopping…"));
+    } else if (RESUMABLE.includes(job.state)) {
+      made.push(button("primary tr-resume", "Resume", news.checkpoint ? "Go on from the last checkpoint" : "Start again: it saved no checkpoint", () => this.#ask("resume")));
+    }
+    if (news.run?.weights) {
+      made.push(
+        button("tr-candidates", "Make candidates with these weights", "Queue a run that makes masks of all tagged images for review", () => this.#candidates()),
+        el("button", { type: "button", class: "tm-button primary tr-inspect", title: "See what these weights look at, in the Inspect tab", onclick: () => this.#inspect() }, "Inspect with these weights"));
+    } else if (job.state === "done" && job.recipe === "labels") {
+      made.push(el("button", { type: "button", class: "tm-button primary tr-review", onclick: () => showTab("curate") }, "Review the candidates"));
+    }
+    const now = made.map((each) => `${each.textContent}${each.disabled}`).join();
+    if (this.actions.dataset.now === now && this.actions.dataset.job === String(job.id)) return;
+    Object.assign(this.actions.dataset, { now, job: job.id });
+    this.actions.replaceChildren(...made);
+  }
+
+  async #ask(what) {
+    this.busy = this.job.state;
+    this.#actions();
+    try {
+      await api(`train/${what}`, { job: this.id });
+    } catch (error) {
+      toast(error.message, "bad");
+      this.busy = null;
+    }
+    this.onChange(this.id);
+  }
+
+  async #candidates() {
+    try {
+      const { job } = await api("train/submit", { recipe: "labels", data: "tagged", options: { weights: this.news.run.weights }, reviewer: reviewer(), key: `labels-of-job-${this.id}-${Date.now() >> 12}` });
+      toast(`Queued as job ${job}.`, "good");
+      this.onChange(job);
+    } catch (error) {
+      toast(error.message, "bad");
+    }
+  }
+
+  #inspect() {
+    const weights = this.news.run.weights;
+    showTab("inspect");
+    window.dispatchEvent(new CustomEvent("tagmask:weights", { detail: { id: weights } }));
+  }
+}
+
+/** A button that stays pressed. */
+function toggle(text, title, on, change) {
+  const button = el("button", { type: "button", class: "tm-button quiet small", title, "aria-pressed": String(on), onclick: () => { button.setAttribute("aria-pressed", String(!pressed(button))); change(); } }, text);
+  return button;
+}
+
+function pressed(button) {
+  return button.getAttribute("aria-pressed") === "true";
+}
+
+/** What an event says to a person; null for those that only carry numbers. */
+function sentence(event) {
+  switch (event.kind) {
+    case "attempt": return event.number > 1 ? `Started again (attempt ${event.number}).` : "Started.";
+    case "message": return event.text;
+    case "stopping": return event.text;
+    case "finished": return "Finished.";
+    case "failed": return event.error;
+    case "cancelled": return "Saved and stopped.";
+    default: return null;
+  }
+}
+
+export const active = (job) => ACTIVE.includes(job.state);

@@ -1,0 +1,86 @@
+// The options of a recipe as fields, made from what the trainer describes.
+import { el } from "../ui.js";
+import { label } from "./words.js";
+
+const FIRST = ["backbone", "device", "weights", "epochs", "seed"];
+const FIRST_OF_LABELS = ["weights", "fusion", "crf", "saliency", "device", "seed"];
+const WIDE = ["weights", "saliency"];
+const FILE = "file";
+
+/** Names of the options that a person sees first; every other one is under "All options". */
+export function firstOf(recipe) {
+  return recipe === "labels" ? FIRST_OF_LABELS : FIRST;
+}
+
+/** The preset's own value of an option. */
+export function presetValue(option, preset) {
+  const values = option.default ?? {};
+  return values[preset] ?? values.paper ?? Object.values(values)[0] ?? "";
+}
+
+/**
+ * One option as a labelled field. `value` is what was entered, undefined for the preset's own;
+ * `change(value)` hears of a new one, undefined when it is the preset's own again.
+ */
+export function field(option, { preset, value, setup, recipe, backbone, disabled, change }) {
+  const own = presetValue(option, preset);
+  const now = value === undefined ? own : value;
+  const tell = (entered) => change(String(entered) === String(own) ? undefined : entered);
+  const title = [option.help, option.section && `[${option.section}]`, `${option.flag}, preset: ${shown(own)}`].filter(Boolean).join("\n");
+  const common = { id: `tr-${recipe}-${option.name}`, disabled, title, dataset: { option: option.name } };
+  const changed = value !== undefined;
+  if (option.type === "flag") {
+    const box = el("input", { ...common, type: "checkbox", checked: Boolean(now), onchange: () => tell(box.checked) });
+    return el("label", { class: `tr-field tr-check${changed ? " changed" : ""}`, title }, box, label(option.name));
+  }
+  const control = option.name === "weights"
+    ? weightsControl({ common, now, setup, recipe, backbone, tell })
+    : option.choices?.length
+      ? chooser(common, option.choices.map((choice) => [choice, choice]), now, tell)
+      : entry(common, option, now, tell);
+  return el("label", { class: `tr-field${WIDE.includes(option.name) ? " wide" : ""}${changed ? " changed" : ""}`, for: common.id, title },
+    el("span", {}, label(option.name)), control);
+}
+
+function entry(common, option, now, tell) {
+  const number = option.type === "int" || option.type === "float";
+  return el("input", {
+    ...common, class: "tm-input", value: shown(now), inputmode: number ? "decimal" : null, autocomplete: "off", spellcheck: "false",
+    onchange: (event) => tell(event.target.value.trim()),
+  });
+}
+
+function chooser(common, pairs, now, tell) {
+  const select = el("select", { ...common, class: "tm-select", onchange: () => tell(select.value) },
+    pairs.map(([value, text]) => el("option", { value }, text)));
+  select.value = now;
+  return select;
+}
+
+/** Trained weights for candidates; for training, what the trunk begins with. */
+function weightsControl({ common, now, setup, recipe, backbone, tell }) {
+  const trained = setup.weights.filter((one) => recipe === "labels" || one.backbone === backbone);
+  const pairs = recipe === "labels"
+    ? trained.map((one) => [one.id, one.title])
+    : [["", "Whatever fits the backbone"], ["none", "None: begin at random"], ...trained.map((one) => [one.id, `From ${one.title}`])];
+  if (recipe === "labels" && !pairs.length) pairs.push(["", "No trained weights yet"]);
+  pairs.push([FILE, "A file…"]);
+  const listed = pairs.some(([value]) => value === now && value !== FILE);
+  const path = el("input", {
+    class: "tm-input tm-mono", value: listed ? "" : now, placeholder: "/path/to/weights.safetensors", hidden: listed,
+    "aria-label": "Path of a weights file on the server", spellcheck: "false", onchange: () => tell(path.value.trim()),
+  });
+  const select = chooser(common, pairs, listed ? now : FILE, (value) => {
+    path.hidden = value !== FILE;
+    if (value === FILE) path.focus();
+    else tell(value);
+  });
+  return el("span", { class: "tr-weights" }, select, path);
+}
+
+function shown(value) {
+  if (value === true) return "yes";
+  if (value === false) return "no";
+  if (typeof value === "number" && !Number.isInteger(value)) return String(Number(value.toPrecision(6)));
+  return String(value ?? "");
+}

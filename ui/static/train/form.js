@@ -1,0 +1,218 @@
+// The form on the left: what to train on, which recipe, with which numbers.
+import { api, el, formatNumber, getJSON, reviewer, toast } from "../ui.js";
+import { field, firstOf, presetValue } from "./fields.js";
+import { moment } from "./words.js";
+
+const TAGGED = "tagged";
+
+export class Form {
+  /** `onQueued(job)` hears of a job that was queued, `onFrozen()` of a new snapshot. */
+  constructor({ workspace, onQueued, onFrozen }) {
+    this.storage = `tagmask.train.form.${workspace}`;
+    this.onQueued = onQueued;
+    this.onFrozen = onFrozen;
+    this.setup = null;
+    this.state = { recipe: "classify", data: TAGGED, preset: {}, options: {}, ...this.#kept() };
+    this.key = null;
+    this.asked = 0;
+    this.body = el("div", { class: "tr-form-body" });
+    this.command = el("code", { class: "tr-command-text" });
+    this.copy = el("button", { type: "button", class: "tm-button quiet small", title: "Copy the command line", onclick: () => copyText(this.command.textContent) }, "Copy");
+    this.train = el("button", { type: "submit", class: "tm-button primary tr-go", disabled: true }, "Train");
+    this.node = el("form", { class: "tr-form", autocomplete: "off", onsubmit: (event) => { event.preventDefault(); this.#submit(); } },
+      this.body,
+      el("div", { class: "tr-form-foot" },
+        el("div", { class: "tr-command", title: "What the supervisor will run; the snapshot and the run's number are filled in when it is queued" },
+          el("header", {}, el("h3", {}, "Command"), this.copy), this.command),
+        this.train));
+  }
+
+  /** Shows what can be trained now; a field being typed in keeps the focus. */
+  update(setup) {
+    this.setup = setup;
+    if (!(this.state.recipe in setup.recipes)) this.state.recipe = Object.keys(setup.recipes)[0] ?? "classify";
+    if (this.state.data !== TAGGED && !setup.snapshots.some((one) => one.digest === this.state.data)) this.state.data = TAGGED;
+    this.#render();
+  }
+
+  get recipe() {
+    return this.setup.recipes[this.state.recipe];
+  }
+
+  get preset() {
+    const { presets } = this.recipe;
+    const chosen = this.state.preset[this.state.recipe] ?? this.setup.preset;
+    return presets.includes(chosen) ? chosen : (presets[0] ?? null);
+  }
+
+  get options() {
+    return (this.state.options[this.state.recipe] ??= {});
+  }
+
+  /** What is asked of the server: the recipe, the data and what differs from the preset. */
+  order() {
+    const known = new Set(this.recipe.options.map((option) => option.name));
+    const entered = Object.entries(this.options).filter(([name]) => known.has(name));
+    const options = Object.fromEntries(entered);
+    if (this.recipe.presets.length) options.preset = this.preset;
+    if (this.state.recipe === "labels" && !options.weights) options.weights = this.setup.weights.findLast((one) => one.id.startsWith("run:"))?.id ?? this.setup.weights[0]?.id ?? "";
+    return { recipe: this.state.recipe, data: this.state.data, options, reviewer: reviewer() };
+  }
+
+  #render() {
+    const focused = document.activeElement?.id;
+    const { setup } = this;
+    const open = this.body.querySelector("details")?.open ?? false;
+    if (setup.trouble) {
+      this.body.replaceChildren(this.#data(), el("section", { class: "tr-trouble", role: "alert" }, el("h3", {}, "Nothing can be trained"), el("p", {}, setup.trouble)));
+      this.train.disabled = true;
+      return;
+    }
+    this.body.replaceChildren(this.#data(), this.#recipes(), this.#options(open));
+    this.train.textContent = this.state.recipe === "labels" ? "Make candidates" : "Train";
+    if (focused?.startsWith("tr-")) document.getElementById(focused)?.focus();
+    this.#preview();
+  }
+
+  #data() {
+    const { setup } = this;
+    const select = el("select", { id: "tr-data", class: "tm-select", title: "The images that the run learns from", onchange: () => this.#set({ data: select.value }) },
+      el("option", { value: TAGGED }, `All tagged images (${formatNumber(setup.tagged)})`),
+      setup.snapshots.length ? el("optgroup", { label: "Snapshots" }, setup.snapshots.map((one) =>
+        el("option", { value: one.digest }, `${one.name} · ${formatNumber(one.count)} · ${moment(one.at)}`))) : null);
+    select.value = this.state.data;
+    const accepted = setup.accepted + setup.fixed;
+    return el("section", {},
+      el("label", { class: "tr-field wide", for: "tr-data" }, el("span", {}, this.state.recipe === "labels" ? "Images" : "Train on"), select),
+      el("div", { class: "tr-freeze" },
+        el("p", { title: "Candidates whose current decision is accept or fix; one mask an image goes into a snapshot" },
+          el("b", { class: "tr-accepted" }, formatNumber(accepted)), accepted === 1 ? " mask accepted" : " masks accepted", setup.fixed ? `, ${formatNumber(setup.fixed)} fixed` : ""),
+        el("button", { type: "button", class: "tm-button small tr-freeze-go", disabled: !accepted || setup.read_only, title: accepted ? "Freeze the accepted masks into a snapshot that runs can train on" : "Accept some candidates in Curate first", onclick: () => this.#freeze() }, "Freeze accepted set")));
+  }
+
+  #recipes() {
+    const { setup } = this;
+    const select = el("select", { id: "tr-recipe", class: "tm-select", onchange: () => this.#set({ recipe: select.value }) },
+      Object.entries(setup.recipes).map(([name, about]) => el("option", { value: name }, about.title)));
+    select.value = this.state.recipe;
+    const { presets } = this.recipe;
+    return el("section", {},
+      el("label", { class: "tr-field wide", for: "tr-recipe" }, el("span", {}, "Recipe"), select),
+      el("p", { class: "tr-summary" }, this.recipe.summary),
+      presets.length > 1 ? el("div", { class: "tr-field wide", role: "group", "aria-label": "Preset" }, el("span", {}, "Preset"),
+        el("div", { class: "tr-segments" }, presets.map((name) =>
+          el("button", { type: "button", "aria-pressed": String(name === this.preset), title: PRESET_TITLES[name] ?? name, dataset: { preset: name }, onclick: () => this.#set({ preset: { ...this.state.preset, [this.state.recipe]: name } }) }, name)))) : null);
+  }
+
+  #options(open) {
+    const all = this.recipe.options;
+    const order = this.order().options;
+    const value = (name) => order[name] ?? presetValue(all.find((option) => option.name === name) ?? {}, this.preset);
+    const shown = (option) => field(option, {
+      preset: this.preset, value: this.state.recipe === "labels" && option.name === "weights" ? order.weights : this.options[option.name],
+      setup: this.setup, recipe: this.state.recipe, backbone: value("backbone"),
+      disabled: option.name === "epochs" && Number(value("steps")) > 0,
+      change: (entered) => this.#enter(option.name, entered),
+    });
+    const first = firstOf(this.state.recipe).map((name) => all.find((option) => option.name === name)).filter(Boolean);
+    const rest = all.filter((option) => !first.includes(option));
+    const changed = rest.filter((option) => this.options[option.name] !== undefined).length;
+    return el("section", {},
+      el("div", { class: "tr-fields" }, first.map(shown)),
+      rest.length ? el("details", { class: "tr-more", open },
+        el("summary", {}, `All options (${rest.length})`, changed ? el("span", { class: "tm-badge" }, `${changed} changed`) : null),
+        el("div", { class: "tr-fields" }, rest.map(shown))) : null,
+      Object.keys(this.options).length ? el("button", { type: "button", class: "tm-button quiet small tr-reset", onclick: () => this.#set({ options: { ...this.state.options, [this.state.recipe]: {} } }) }, "Reset to the preset") : null);
+  }
+
+  #enter(name, entered) {
+    const options = { ...this.options };
+    if (entered === undefined) delete options[name];
+    else options[name] = entered;
+    this.#set({ options: { ...this.state.options, [this.state.recipe]: options } });
+  }
+
+  #set(change) {
+    Object.assign(this.state, change);
+    this.key = null;
+    try {
+      localStorage.setItem(this.storage, JSON.stringify(this.state));
+    } catch { /* A full or forbidden storage costs only that the form is not remembered. */ }
+    this.#render();
+  }
+
+  #kept() {
+    try {
+      return JSON.parse(localStorage.getItem(this.storage)) ?? {};
+    } catch {
+      return {};
+    }
+  }
+
+  async #preview() {
+    const turn = ++this.asked;
+    try {
+      const { command } = await getJSON("train/command", { order: JSON.stringify(this.order()) });
+      if (turn !== this.asked) return;
+      this.command.textContent = command;
+      this.command.classList.remove("bad");
+      this.copy.hidden = false;
+      this.train.disabled = this.setup.read_only;
+    } catch (error) {
+      if (turn !== this.asked) return;
+      this.command.textContent = error.message;
+      this.command.classList.add("bad");
+      this.copy.hidden = true;
+      this.train.disabled = true;
+    }
+  }
+
+  async #submit() {
+    if (this.train.disabled) return;
+    // The key makes a press whose answer was lost the same job when pressed again.
+    this.key ??= crypto.randomUUID?.() ?? `${Date.now()}-${Math.random()}`;
+    this.train.disabled = true;
+    try {
+      const { job } = await api("train/submit", { ...this.order(), key: this.key });
+      this.key = null;
+      this.onQueued(job);
+    } catch (error) {
+      toast(error.message, "bad");
+    } finally {
+      this.train.disabled = this.setup.read_only;
+    }
+  }
+
+  async #freeze() {
+    const number = this.setup.snapshots.filter((one) => one.name.startsWith("Accepted")).length + 1;
+    try {
+      const frozen = await api("train/freeze", { name: `Accepted ${number}`, reviewer: reviewer() });
+      toast(frozen.new ? `Frozen as “${frozen.name}”: ${formatNumber(frozen.count)} images.` : `The same set is frozen already as “${frozen.name}”.`, "good");
+      await this.onFrozen();
+      this.#set({ data: frozen.digest });
+    } catch (error) {
+      toast(error.message, "bad");
+    }
+  }
+}
+
+const PRESET_TITLES = {
+  paper: "The paper's own numbers: a GPU and hours",
+  light: "Photographs in minutes on two processor cores",
+  scenes: "Small images such as the sample scenes",
+};
+
+/** Copies a text, also where the page is served without https. */
+export async function copyText(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+    toast("Copied.", "good");
+  } catch {
+    const area = el("textarea", { class: "tm-visually-hidden", value: text });
+    document.body.append(area);
+    area.select();
+    const done = document.execCommand("copy");
+    area.remove();
+    toast(done ? "Copied." : "The browser does not allow copying; select the text instead.", done ? "good" : "warn");
+  }
+}

@@ -1,0 +1,68 @@
+// How the Train tab says times, states and numbers.
+import { el, formatNumber } from "../ui.js";
+
+const STATES = {
+  queued: ["queued", "", "Waits for the supervisor to start it"],
+  running: ["running", "info", "The trainer is at work"],
+  stopping: ["stopping", "warn", "Asked to stop: it finishes its step, saves, then ends"],
+  done: ["done", "good", "Finished; what it made is in the workspace"],
+  failed: ["failed", "bad", "Ended with an error; the reason stands beside it"],
+  cancelled: ["cancelled", "", "Stopped by a person"],
+  lost: ["lost", "bad", "Its process died without a last word"],
+};
+
+export const ACTIVE = ["queued", "running", "stopping"];
+export const RESUMABLE = ["lost", "failed", "cancelled"];
+
+/** The coloured chip of a job's state. */
+export function chip(state) {
+  const [word, kind, title] = STATES[state] ?? [state, "", ""];
+  return el("span", { class: `tm-badge tr-state ${kind}`, title, dataset: { state } }, word);
+}
+
+/** 5 -> "5 s", 125 -> "2 min 5 s", 7300 -> "2 h 2 min"; nothing known -> "–". */
+export function duration(seconds) {
+  if (seconds === null || seconds === undefined || !Number.isFinite(seconds)) return "–";
+  const whole = Math.max(0, Math.round(seconds));
+  if (whole < 60) return `${whole} s`;
+  const minutes = Math.floor(whole / 60);
+  if (minutes < 10) return `${minutes} min ${whole % 60} s`;
+  if (minutes < 60) return `${minutes} min`;
+  const hours = Math.floor(minutes / 60);
+  return hours < 48 ? `${hours} h ${minutes % 60} min` : `${Math.floor(hours / 24)} d ${hours % 24} h`;
+}
+
+/** Seconds since 1970 as "14:03" today, "Mon 14:03" this week, else "21 Nov 14:03". */
+export function moment(seconds) {
+  if (!seconds) return "–";
+  const date = new Date(seconds * 1000);
+  const clock = date.toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" });
+  const age = (Date.now() - date) / 86400000;
+  if (date.toDateString() === new Date().toDateString()) return clock;
+  if (age < 6) return `${date.toLocaleDateString("en-GB", { weekday: "short" })} ${clock}`;
+  return `${date.toLocaleDateString("en-GB", { day: "numeric", month: "short" })} ${clock}`;
+}
+
+/** A date in full, for titles. */
+export function inFull(seconds) {
+  return seconds ? new Date(seconds * 1000).toLocaleString("en-GB") : "";
+}
+
+/** A loss, rate or accuracy with as many digits as say something: 0.4123, 12.3, 3.0e-5. */
+export function figure(value) {
+  if (value === null || value === undefined || !Number.isFinite(Number(value))) return "–";
+  const number = Number(value);
+  const size = Math.abs(number);
+  if (size === 0) return "0";
+  if (size < 0.001 || size >= 1e6) return number.toExponential(1);
+  if (Number.isInteger(number)) return formatNumber(number);
+  return formatNumber(number, size < 1 ? 4 : size < 10 ? 3 : size < 100 ? 2 : 1);
+}
+
+/** "learning_rate" -> "Learning rate"; names of measures that are words of the field stay so. */
+export function label(name) {
+  const known = { miou: "mIoU", total: "Loss", images_per_second: "Images/s", tag_accuracy: "Tag accuracy", crf: "CRF" };
+  if (known[name]) return known[name];
+  const text = name.replaceAll("_", " ");
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
