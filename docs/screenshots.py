@@ -1,0 +1,142 @@
+"""Makes the pictures in docs/screenshots: every tab of the running app, on a workspace of its own.
+
+    make screenshots            (or: python docs/screenshots.py [--keep DIR])
+
+Paints sample scenes, decides on some candidates, trains for a little, and takes each tab in light
+at 1440x900 and in dark at 1024x768.
+"""
+
+import argparse
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+from playwright.sync_api import Browser, Page, sync_playwright
+
+ROOT = Path(__file__).resolve().parent.parent
+OUT = ROOT / "docs" / "screenshots"
+LOOKS = (("light", 1440, 900), ("dark", 1024, 768))
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync"]
+WAIT = 120_000
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--keep", type=Path, help="a folder for the workspace, used again if there")
+    options = parser.parse_args()
+    chromium = shutil.which("chromium") or shutil.which("google-chrome")
+    if chromium is None:
+        print("No chromium here. On Debian: apt-get install chromium", file=sys.stderr)
+        return 2
+    with tempfile.TemporaryDirectory() as scratch:
+        workspace = (options.keep or Path(scratch)) / "workspace"
+        if not workspace.exists():
+            command = [sys.executable, "-m", "backend", "init", str(workspace)]
+            subprocess.run(
+                [*command, "--scenes", "90", "--name", "Harbour study"], cwd=ROOT, check=True
+            )
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        app = subprocess.Popen(
+            [sys.executable, "app.py", "--workspace", str(workspace), "--port", str(port)], cwd=ROOT
+        )
+        try:
+            address = f"http://127.0.0.1:{port}"
+            _until_up(address)
+            with sync_playwright() as playwright:
+                browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+                _live_in(browser, address)
+                for look in LOOKS:
+                    _take(browser, address, *look)
+                browser.close()
+        finally:
+            app.terminate()
+            app.wait()
+            _stop_supervisor(workspace)
+    return 0
+
+
+def _live_in(browser: Browser, address: str) -> None:
+    """Some decisions and a run, so that no tab is empty."""
+    page = _open(browser, address, "light", 1440, 900)
+    _tab(page, "Curate")
+    page.locator("#tm-curate[data-shown]").wait_for(timeout=WAIT)
+    for key in "aaxaaaxa aaaxaaaa aax":
+        page.keyboard.press("Space" if key == " " else key)
+        page.wait_for_timeout(150)
+    page.get_by_text("All decisions saved").wait_for(timeout=WAIT)
+    _tab(page, "Train")
+    page.locator("#tm-train .tr-freeze-go").click()
+    page.wait_for_timeout(1000)
+    page.locator("#tr-data").select_option(index=0)
+    page.locator('#tm-train [data-preset="scenes"]').click()
+    page.locator("#tm-train .tr-go").click()
+    page.locator("#tm-train .tr-inspect").wait_for(timeout=600_000)
+    page.context.close()
+
+
+def _take(browser: Browser, address: str, theme: str, width: int, height: int) -> None:
+    page = _open(browser, address, theme, width, height)
+    page.locator('.tmv-panel[data-stage="sal.score"] .tmv-caption span').wait_for(timeout=WAIT)
+    page.locator('.tmv-panel[data-stage="saliency"] .tmv-picture').first.hover()
+    _shoot(page, "inspect", theme, width)
+    _tab(page, "Curate")
+    page.locator("#tm-curate[data-shown]").wait_for(timeout=WAIT)
+    _shoot(page, "curate", theme, width)
+    _tab(page, "Train")
+    page.locator("#tm-train .tr-canvas").wait_for(timeout=WAIT)
+    _shoot(page, "train", theme, width)
+    _tab(page, "Data")
+    page.locator("#tm-data tbody tr").first.wait_for(timeout=WAIT)
+    _shoot(page, "data", theme, width)
+    page.context.close()
+
+
+def _open(browser: Browser, address: str, theme: str, width: int, height: int) -> Page:
+    context = browser.new_context(
+        viewport={"width": width, "height": height}, color_scheme=theme, reduced_motion="reduce"
+    )
+    page = context.new_page()
+    page.add_init_script("localStorage.setItem('tagmask.reviewer', 'Ada')")
+    page.goto(address)
+    page.locator("#tm-inspect .tmv-thumb").first.wait_for(timeout=WAIT)
+    return page
+
+
+def _tab(page: Page, name: str) -> None:
+    page.get_by_role("tab", name=name, exact=True).click()
+
+
+def _shoot(page: Page, tab: str, theme: str, width: int) -> None:
+    page.wait_for_timeout(900)
+    OUT.mkdir(exist_ok=True)
+    page.screenshot(path=OUT / f"{tab}-{theme}-{width}.png")
+
+
+def _until_up(address: str) -> None:
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        try:
+            urllib.request.urlopen(address, timeout=5).close()
+            return
+        except (urllib.error.URLError, ConnectionError):
+            time.sleep(0.3)
+    raise SystemExit("The app did not start; its lines are above.")
+
+
+def _stop_supervisor(workspace: Path) -> None:
+    lock = workspace / "supervisor.lock"
+    words = lock.read_text().split() if lock.exists() else []
+    if words and words[0].isdigit():
+        subprocess.run(["kill", words[0]], check=False)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
