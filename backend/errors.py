@@ -21,6 +21,10 @@ class StoreError(TagmaskError):
     """The database is damaged, newer than this program, or refused a change."""
 
 
+class StoreUnavailable(StoreError):
+    """The database or its disk is locked, full or failing: the same change may succeed later."""
+
+
 class WeightsError(TagmaskError):
     """Weights are missing, corrupt or do not fit the network."""
 

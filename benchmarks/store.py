@@ -53,7 +53,7 @@ def main() -> None:
         shutil.rmtree(root)
 
 
-def build(root: Path, count: int, seed: int) -> None:
+def build(root: Path, count: int, seed: int, side: int = SIDE) -> None:
     """A workspace of `count` random images, each with two tags and two scored candidates."""
     pixels = np.random.default_rng(seed)
     numbers = random.Random(seed)
@@ -63,15 +63,15 @@ def build(root: Path, count: int, seed: int) -> None:
             checked = []
             with store.files.batch() as files:
                 for index in range(start, min(start + BATCH, count)):
-                    png = encode_png(pixels.integers(0, 256, (SIDE, SIDE, 3), np.uint8))
+                    png = encode_png(pixels.integers(0, 256, (side, side, 3), np.uint8))
                     image = store.images.check(f"image {index:06d}", png, into=files)
                     checked.append((image, numbers.sample(range(1, 11), 2)))
             masks = []
             added = [each.image for each in store.images.enter(checked, source="benchmark")]
             with store.files.batch() as files:
                 for image, method in itertools.product(added, ("seenet", "dcsp")):
-                    labels = np.full((SIDE, SIDE), image.tags[0], np.uint8)
-                    labels[: numbers.randrange(SIDE)] = 0
+                    labels = np.full((side, side), image.tags[0], np.uint8)
+                    labels[: numbers.randrange(side)] = 0
                     scores, png = {"SC": numbers.random()}, encode_labels(labels)
                     masks.append(store.candidates.check(image.id, method, png, scores, into=files))
             store.candidates.enter(masks)

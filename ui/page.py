@@ -29,10 +29,11 @@ def build_page(context: Context) -> gr.Blocks:
 
 def _header(context: Context) -> None:
     name = html.escape(context.workspace.name, quote=True)
+    id = html.escape(str(context.workspace.settings.get("id", context.workspace.name)), quote=True)
     read_only = "yes" if context.read_only else "no"
     gr.HTML(
-        f'<header id="tm-header" class="tm" data-workspace="{name}" data-read-only="{read_only}">'
-        "</header>",
+        f'<header id="tm-header" class="tm" data-workspace="{name}" data-id="{id}" '
+        f'data-read-only="{read_only}"></header>',
         padding=False,
         container=False,
         apply_default_css=False,

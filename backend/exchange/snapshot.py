@@ -22,11 +22,14 @@ def is_manifest(path: Path) -> bool:
         return b"tagmask-snapshot/" in file.read(65536)
 
 
-def open_snapshot(path: Path, split: str | None = None, *, verify: bool = True) -> Source:
+def open_snapshot(
+    path: Path, split: str | None = None, *, verify: bool = True, within: Path | None = None
+) -> Source:
     """The images and masks of a manifest.json.
 
     With `verify` every file is hashed and compared, so that what is trained on is what was frozen.
-    Raises DataError for a damaged manifest, missing files or files that have changed.
+    `within`: a folder that none of the files may lie outside of. Raises DataError for a damaged
+    manifest, missing files, files that have changed or lie outside.
     """
     if split not in (None, "all"):
         raise DataError(f"{path} is a snapshot, which has no split {split}: all of it is used.")
@@ -35,7 +38,7 @@ def open_snapshot(path: Path, split: str | None = None, *, verify: bool = True) 
     entries = manifest.get("items")
     if not isinstance(entries, list) or not entries:
         raise _damaged(path, "it lists no items")
-    items = [_item(path, entry, classes, verify) for entry in entries]
+    items = [_item(path, entry, classes, verify, within) for entry in entries]
     names = [item.name for item in items]
     if len(set(names)) != len(names):
         twice = sorted({name for name in names if names.count(name) > 1})
@@ -70,7 +73,9 @@ def _classes(path: Path, manifest: dict[str, Any]) -> dict[int, str]:
     return check_classes(classes, str(path))
 
 
-def _item(path: Path, entry: Any, classes: dict[int, str], verify: bool) -> Item:
+def _item(
+    path: Path, entry: Any, classes: dict[int, str], verify: bool, within: Path | None
+) -> Item:
     if not isinstance(entry, dict) or not isinstance(entry.get("image"), str):
         raise _damaged(path, "an item has no image name")
     name = entry["image"]
@@ -80,29 +85,36 @@ def _item(path: Path, entry: Any, classes: dict[int, str], verify: bool) -> Item
     verdict = entry.get("verdict")
     if verdict is not None and verdict not in VERDICTS:
         raise _damaged(path, f"the verdict of {name} is {verdict!r}")
-    image = _file(path, name, entry, "file", "sha256" if verify else None)
+    image = _file(path, name, entry, "file", "sha256" if verify else None, within)
     if image is None:
         raise _damaged(path, f"{name} has no file")
     return Item(
         name=safe_name(name),
         image=image,
         tags=tuple(sorted(set(tags))),
-        truth=_file(path, name, entry, "truth", None),
-        mask=_file(path, name, entry, "mask", "mask_sha256" if verify else None),
+        truth=_file(path, name, entry, "truth", None, within),
+        mask=_file(path, name, entry, "mask", "mask_sha256" if verify else None, within),
         verdict=verdict,
     )
 
 
 def _file(
-    path: Path, name: str, entry: dict[str, Any], key: str, digest_key: str | None
+    path: Path,
+    name: str,
+    entry: dict[str, Any],
+    key: str,
+    digest_key: str | None,
+    within: Path | None,
 ) -> Path | None:
-    """A file of an item, relative to the manifest, there and unchanged."""
+    """A file of an item, relative to the manifest, there and unchanged, and inside `within`."""
     relative = entry.get(key)
     if relative is None:
         return None
     if not isinstance(relative, str) or "\0" in relative or Path(relative).is_absolute():
         raise _damaged(path, f"the {key} of {name} is not a path relative to the manifest")
     file = path.parent / relative
+    if within is not None and not file.resolve().is_relative_to(within.resolve()):
+        raise _damaged(path, f"the {key} of {name} leads out of its folder")
     try:
         data = file.read_bytes() if digest_key and entry.get(digest_key) else None
         there = file.is_file()

@@ -16,28 +16,31 @@ KINDS = (
 )
 
 
-def open_source(path: str | Path, split: str | None = None) -> Source:
+def open_source(
+    path: str | Path, split: str | None = None, *, within: Path | None = None
+) -> Source:
     """Read a data set: VOC devkit, folder with tags.csv, plain folder of images, or snapshot.
 
     `split` names a list of ImageSets/Segmentation, or "all"; without it train_aug, else train, else
-    all. A folder that holds nothing but one folder is entered. Raises DataError.
+    all. A folder that holds nothing but one folder is entered. `within`: what came from a stranger
+    may name files of this folder only. Raises DataError.
     """
     path = Path(path)
     if path.is_file():
         if path.name == "manifest.json" or is_manifest(path):
-            return open_snapshot(path, split)
+            return open_snapshot(path, split, within=within)
         raise DataError(f"{path} is a file. Tagmask reads {KINDS}; a zip must be imported first.")
     if not path.is_dir():
         raise DataError(f"{path} does not exist. Name {KINDS}.")
     try:
-        return _open_folder(path, split)
+        return _open_folder(path, split, within)
     except PermissionError as problem:
         raise DataError(f"{problem.filename} may not be read by this user.") from problem
 
 
-def _open_folder(path: Path, split: str | None) -> Source:
+def _open_folder(path: Path, split: str | None, within: Path | None) -> Source:
     if is_manifest(path / "manifest.json"):
-        return open_snapshot(path / "manifest.json", split)
+        return open_snapshot(path / "manifest.json", split, within=within)
     root = find_voc(path)
     if root is not None:
         return open_voc(root, split)
@@ -47,5 +50,5 @@ def _open_folder(path: Path, split: str | None) -> Source:
         entry for entry in path.iterdir() if entry.name[0] != "." and entry.name != "__MACOSX"
     ]
     if len(inside) == 1 and inside[0].is_dir() and inside[0].name != "images":
-        return _open_folder(inside[0], split)
+        return _open_folder(inside[0], split, within)
     return open_images(path, split)

@@ -32,6 +32,7 @@ class CamClassifier(nn.Module):
         head_layers: int = 3,
         dropout: float = 0.0,
         frozen_norm: bool = False,
+        head_start: str = "gauss",
     ) -> None:
         super().__init__()
         if num_classes < 1:
@@ -56,7 +57,10 @@ class CamClassifier(nn.Module):
         self.head = nn.Sequential(*layers)
         for module in self.head:
             if isinstance(module, nn.Conv2d) and module.bias is not None:
-                nn.init.normal_(module.weight, 0.0, 0.01)
+                if head_start == "he":
+                    nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+                else:
+                    nn.init.normal_(module.weight, 0.0, 0.01)
                 nn.init.zeros_(module.bias)
 
     def forward(self, images: torch.Tensor) -> ClassifierOutput:

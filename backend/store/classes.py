@@ -68,8 +68,35 @@ class Classes(Noun):
             return added
 
 
+# Chosen so that neighbours differ for normal, red-blind and green-blind sight alike.
+_COLOURS = [
+    "#db9e00",
+    "#0061db",
+    "#49e7db",
+    "#92553d",
+    "#0c92c2",
+    "#c2db92",
+    "#9e496d",
+    "#aa5500",
+    "#49dbff",
+    "#e78692",
+    "#3d9eff",
+    "#ff7955",
+    "#b62492",
+    "#00b6c2",
+    "#c2db55",
+    "#499e3d",
+    "#6d61c2",
+    "#db6d9e",
+    "#6db6ff",
+    "#ce866d",
+]
+
+
 def colour_of(id: int) -> str:
-    """A colour `#rrggbb` for a class: hues by the golden angle, so that neighbours differ."""
+    """A colour `#rrggbb` for a class: of a chosen list, then hues by the golden angle."""
+    if id <= len(_COLOURS):
+        return _COLOURS[id - 1]
     hue = (id * 0.6180339887498949) % 1.0
     lightness = (0.58, 0.46, 0.68)[id % 3]
     red, green, blue = colorsys.hls_to_rgb(hue, lightness, 0.62)

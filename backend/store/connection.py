@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from sqlite_utils import Database
 
-from backend.errors import StoreError, TagmaskError
+from backend.errors import StoreError, StoreUnavailable, TagmaskError
 
 BUSY_SECONDS = 5.0
 
@@ -126,10 +126,12 @@ class Connections:
         except Exception as error:
             for each in acts:
                 # An exception carries the trace of the thread that raises it: one for each.
-                each.error = each.error or StoreError(str(error))
+                kind = type(error) if isinstance(error, StoreError) else StoreError
+                each.error = each.error or kind(str(error))
         except BaseException:
             for each in acts:
-                each.error = each.error or StoreError("The program was stopped; nothing changed.")
+                stopped = StoreUnavailable("The program was stopped; nothing changed.")
+                each.error = each.error or stopped
             raise
         finally:
             for each in acts:
@@ -144,7 +146,7 @@ class Connections:
 
     def _connection(self) -> Database:
         if self.closed:
-            raise StoreError(f"The workspace at {self.path.parent} has been closed.")
+            raise StoreUnavailable(f"The workspace at {self.path.parent} has been closed.")
         current: Database | None = getattr(self._threads, "database", None)
         if current is not None and not self._outdated():
             return current
@@ -186,7 +188,8 @@ class Connections:
         return self.read_only and self._threads.seen != self._seen()
 
     def _explained(self, error: sqlite3.Error) -> StoreError:
-        return StoreError(explain(error, self.path))
+        wrong = isinstance(error, sqlite3.IntegrityError | sqlite3.ProgrammingError)
+        return (StoreError if wrong else StoreUnavailable)(explain(error, self.path))
 
 
 def explain(error: sqlite3.Error, path: Path) -> str:

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 from backend.atomic import write_whole
-from backend.errors import StoreError
+from backend.errors import StoreError, StoreUnavailable
 
 SUFFIXES = (".png", ".jpg", ".webp", ".bmp", ".gif", ".tif", ".json", ".npz", ".bin")
 """Endings a stored file may have, for people's sake; the digest alone is its name."""
@@ -154,7 +154,7 @@ class FileStore:
             raise StoreError("The workspace is open for reading only, so no file can be added.")
 
     def _explained(self, error: OSError) -> StoreError:
-        return StoreError(
+        return StoreUnavailable(
             f"A file could not be stored under {self.root} ({error.strerror or error}). Nothing "
             "was changed; make room or give permission to write, and try again."
         )

@@ -39,14 +39,20 @@ def save(path: str | Path, network: nn.Module, card: WeightsCard) -> WeightsCard
 def load(path_or_name: str | Path, device: str = "cpu") -> tuple[nn.Module, WeightsCard]:
     """A network in evaluation mode and its card, from a file or by the name of shipped weights.
 
-    Raises WeightsError where the file is missing, damaged, has no card, or does not fit the network
-    that its card describes; nothing in a file is ever executed.
+    Raises WeightsError where the file is missing, damaged, has no card, does not fit the network
+    that its card describes, or where the device's memory is full; nothing in a file is executed.
     """
     path = resolve(path_or_name)
     card = read_card(path)
     network = build(card, path)
     fill(network, files.tensors(path), path)
-    return network.to(device).eval(), card
+    try:
+        return network.to(device).eval(), card
+    except torch.OutOfMemoryError as error:
+        raise WeightsError(
+            f"The memory of {device} is too full to hold the weights {card.name}. Stop what else "
+            "runs there, or take --device cpu."
+        ) from error
 
 
 def resolve(path_or_name: str | Path) -> Path:

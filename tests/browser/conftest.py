@@ -1,8 +1,10 @@
 """A real app process on a real workspace, and a real headless Chromium that looks at it."""
 
+import contextlib
 import os
 import shutil
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
@@ -78,12 +80,16 @@ class App:
         self.process = None
 
 
-def stop_supervisor(workspace: Path) -> None:
-    """Ends the supervisor of a workspace, which by design outlives the app."""
+def stop_jobs(workspace: Path) -> None:
+    """Ends the supervisor of a workspace and its trainers, which by design outlive the app."""
     lock = workspace / "supervisor.lock"
     words = lock.read_text().split() if lock.exists() else []
-    if words and words[0].isdigit():
-        subprocess.run(["kill", "-TERM", words[0]], check=False, capture_output=True)
+    pids = words[:1] if words and words[0].isdigit() else []
+    with contextlib.closing(sqlite3.connect(workspace / "tagmask.db")) as database:
+        alive = "SELECT pid FROM jobs WHERE state IN ('running', 'stopping') AND pid IS NOT NULL"
+        pids += [str(pid) for (pid,) in database.execute(alive)]
+    if pids:
+        subprocess.run(["kill", "-TERM", *pids], check=False, capture_output=True)
 
 
 @pytest.fixture(scope="session")
@@ -124,7 +130,7 @@ def app(scenes_workspace: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
     running.start()
     yield running
     running.stop()
-    stop_supervisor(workspace)
+    stop_jobs(workspace)
 
 
 @pytest.fixture

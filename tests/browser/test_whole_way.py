@@ -1,5 +1,5 @@
-"""One walk from a photograph to new maps: upload, tags, maps, slider, accept, freeze, train, reload,
-restart, cancel, train to the end, new maps, undo. Every step through the page, as a person would."""
+"""One walk from a photograph to new maps: upload, tags, maps, slider, accept, freeze, train,
+reload, restart, cancel, train to the end, new maps, undo: all through the page, as one would."""
 
 import re
 import sqlite3
@@ -119,7 +119,7 @@ def test_from_a_photograph_to_new_maps(page, app, photograph):
     )
     choose_training(page, epochs=200)
     page.locator("#tm-train .tr-go").click()
-    page.locator('#tm-train [data-job="1"]').wait_for(timeout=TIMEOUT)
+    page.locator('#tm-train tr[data-job="1"]').wait_for(timeout=TIMEOUT)
     page.locator("#tm-train .tr-detail .tr-cancel:enabled").wait_for(timeout=60_000)
     page.wait_for_function(
         "() => parseFloat(document.querySelector('#tm-train .tr-bar i').style.width) > 0",
@@ -143,7 +143,7 @@ def test_from_a_photograph_to_new_maps(page, app, photograph):
     # Another one to its end; its weights make new maps.
     choose_training(page, epochs=1)
     page.locator("#tm-train .tr-go").click()
-    page.locator('#tm-train [data-job="2"]').wait_for(timeout=TIMEOUT)
+    page.locator('#tm-train tr[data-job="2"]').wait_for(timeout=TIMEOUT)
     page.locator("#tm-train .tr-inspect").wait_for(timeout=120_000)
     page.locator("#tm-train .tr-inspect").click()
     weights = page.locator("#tm-inspect").get_by_role("combobox", name="Weights")

@@ -22,7 +22,9 @@ def workspace(tmp_path: Path) -> Iterator[Workspace]:
     for index, scores in enumerate(({"SC": 0.2}, {"SC": 0.5}, {})):
         pixels = generator.integers(0, 255, (24, 32, 3), dtype=np.uint8)
         tag = 1 + index % 2
-        image = made.store.images.add(f"image{index}", encode_png(pixels), source="test", tags=[tag])
+        image = made.store.images.add(
+            f"image{index}", encode_png(pixels), source="test", tags=[tag]
+        )
         labels = np.zeros((24, 32), np.uint8)
         labels[4:12, 6:20] = tag
         labels[0, index] = 255

@@ -202,3 +202,13 @@ def test_help_is_quick_and_needs_neither_gradio_nor_torch() -> None:
         [sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True, check=True
     )
     assert done.stdout.strip().endswith("[]")
+
+
+def test_answers_are_not_held_back_for_an_acknowledgement() -> None:
+    """asyncio turns Nagle's algorithm off for sockets named TCP only; else answers wait 40 ms."""
+    with (
+        app.listen("127.0.0.1", 0) as listener,
+        socket.create_connection(listener.getsockname()[:2]),
+        listener.accept()[0] as accepted,
+    ):
+        assert accepted.proto == socket.IPPROTO_TCP

@@ -23,7 +23,7 @@ class CurateTab {
     this.root = root;
     this.pictures = new Pictures();
     this.queue = new Queue(() => this.render());
-    this.outbox = new Outbox(document.querySelector("#tm-header")?.dataset.workspace ?? "", {
+    this.outbox = new Outbox(document.querySelector("#tm-header")?.dataset.id ?? "", {
       onChange: (waiting, problem, sent) => this.#outboxChanged(waiting, problem, sent),
       onRefused: (entry, error) => { toast(`Not recorded: ${error.message}`, "bad"); this.refresh(); },
     });
@@ -42,7 +42,8 @@ class CurateTab {
   /** Reads classes, runs, counts and the queue anew, staying on the candidate in view. */
   async refresh() {
     try {
-      await this.outbox.flush();
+      // What waits is sent first, so that the queue is without it; where it cannot be, it shows all the same.
+      await Promise.race([this.outbox.flush(), new Promise((late) => setTimeout(late, 2000))]);
       this.setup = await getJSON("curate/setup");
       this.colours = palette(this.setup.classes);
       this.filters.update(this.setup);

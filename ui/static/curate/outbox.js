@@ -4,9 +4,11 @@ import { api } from "../ui.js";
 
 const PREFIX = "tagmask.outbox.";
 const RETRY_MS = [500, 1000, 2000, 4000, 8000];
+// These say "not now" or "not here" (a read-only app, another address), not that the act itself is wrong.
+const NOT_NOW = [403, 408, 421, 429];
 
 export class Outbox {
-  /** `workspace` keeps apart what belongs to different workspaces; `onChange(waiting, problem)`; `onRefused(entry, error)`. */
+  /** `workspace`, its id, keeps apart what belongs to different workspaces; `onChange(waiting, problem)`; `onRefused(entry, error)`. */
   constructor(workspace, { onChange, onRefused }) {
     this.key = PREFIX + workspace;
     this.onChange = onChange;
@@ -45,8 +47,8 @@ export class Outbox {
         failures = 0;
         this.onChange(this.entries.length, null, { entry, answer });
       } catch (error) {
-        // A refusal (4xx) will be refused again: say so and go on. Anything else is tried again.
-        if (error.status >= 400 && error.status < 500 && error.status !== 408 && error.status !== 429) {
+        // A refused act (4xx) will be refused again: say so and go on. Anything else is tried again.
+        if (error.status >= 400 && error.status < 500 && !NOT_NOW.includes(error.status)) {
           this.#drop(entry);
           this.onRefused(entry, error);
           this.onChange(this.entries.length, null);

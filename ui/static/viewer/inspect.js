@@ -36,7 +36,8 @@ class InspectTab {
     }
     this.#build();
     const address = new URLSearchParams(location.hash.slice(1));
-    if (address.get("weights")) this.weights.choose(address.get("weights"));
+    const weights = address.get("weights");
+    if (weights && !this.weights.choose(weights)) toast(`There are no weights '${weights.slice(0, 80)}' here; others were chosen.`, "warn");
     await this.#firstImage(address.get("image"));
     if (address.get("stage")) this.film.focus(address.get("stage"));
     document.addEventListener("keydown", (event) => this.#key(event));

@@ -26,10 +26,12 @@ export class WeightsPicker {
     this.#describe();
   }
 
-  /** Chooses weights by id, where they are listed. */
+  /** Chooses weights by id; false where they are not listed. */
   choose(id) {
-    if (this.choices.some((choice) => choice.id === id)) this.id = id;
+    const known = this.choices.some((choice) => choice.id === id);
+    if (known) this.id = id;
     this.#describe();
+    return known;
   }
 
   /** The class names that the chosen weights know. */

@@ -1,0 +1,138 @@
+"""`python -m training labels`: proxy labels and scores for a folder, from trained weights."""
+
+import json
+import shutil
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from backend.labels import read_heat, read_labels
+from training.cli import main
+
+from .conftest import events_of, paint_voc
+
+
+def make_labels(trained: Path, data: Path, out: Path, *more: str) -> int:
+    named = ["--weights", str(trained), "--data", str(data), "--out", str(out), "--device", "cpu"]
+    return main(["labels", *named, "--crf", "none", *more])
+
+
+def scores_of(folder: Path) -> list[dict]:
+    return [json.loads(line) for line in (folder / "scores.jsonl").read_text().splitlines()]
+
+
+@pytest.fixture(scope="module")
+def labelled(trained: Path, tiny_voc: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of one finished labels run; not to be changed by a test."""
+    out = tmp_path_factory.mktemp("labels") / "run"
+    assert make_labels(trained, tiny_voc, out) == 0
+    return out
+
+
+def test_every_image_gets_labels_maps_and_a_line_of_scores(labelled: Path):
+    names = [f"im{number}" for number in range(8)]
+    assert sorted(path.stem for path in (labelled / "labels").iterdir()) == names
+    assert [line["image"] for line in scores_of(labelled)] == names
+    for line in scores_of(labelled):
+        assert line["method"] == "dcsp"
+        assert {"AC", "CD", "SC"} <= set(line)
+        assert line["SC"] == pytest.approx(line["AC"] * line["CD"])
+    assert read_heat(labelled / "maps" / "im2" / "cat.png").shape == (48, 48)
+    finished = events_of(labelled)[-1]
+    assert (finished["kind"], finished["labels"], finished["maps"]) == ("finished", 8, 10)
+    assert finished["metrics"]["AC"] == pytest.approx(
+        np.mean([line["AC"] for line in scores_of(labelled)])
+    )
+
+
+def test_labels_hold_only_the_images_tags(labelled: Path):
+    for name, ids in (("im0", {8}), ("im1", {12}), ("im2", {8, 12})):
+        labels = read_labels(labelled / "labels" / f"{name}.png")
+        assert labels.shape == (48, 48)
+        assert set(np.unique(labels).tolist()) <= {0, 255, *ids}
+
+
+def test_a_killed_run_goes_on_after_its_last_whole_line(
+    labelled: Path, trained: Path, tiny_voc: Path, tmp_path: Path
+):
+    run = tmp_path / "run"
+    shutil.copytree(labelled, run)
+    lines = (run / "scores.jsonl").read_text().splitlines()
+    (run / "scores.jsonl").write_text("\n".join(lines[:3]) + '\n{"image": "im3", "me')
+    (run / "labels" / "im1.png").unlink()
+    events = (run / "events.jsonl").read_text().splitlines()
+    (run / "events.jsonl").write_text("\n".join(events[:1]) + "\n")
+    kept = (run / "labels" / "im0.png").stat().st_mtime_ns
+
+    assert main(["labels", "--out", str(run), "--resume"]) == 0
+    found = {}
+    for line in (run / "scores.jsonl").read_text().splitlines():
+        try:
+            told = json.loads(line)
+        except ValueError:
+            continue
+        found[told["image"]] = told
+    assert found == {line["image"]: line for line in scores_of(labelled)}
+    assert (run / "labels" / "im0.png").stat().st_mtime_ns == kept
+    assert events_of(run)[-1]["labels"] == 8
+
+
+def test_precomputed_saliency_decides_what_is_foreground(
+    trained: Path, tiny_voc: Path, tmp_path: Path
+):
+    maps = tmp_path / "saliency"
+    maps.mkdir()
+    for number in range(8):
+        cv2.imwrite(str(maps / f"im{number}.png"), np.zeros((48, 48), np.uint8))
+    assert make_labels(trained, tiny_voc, tmp_path / "run", "--saliency", f"folder:{maps}") == 0
+    for path in (tmp_path / "run" / "labels").iterdir():
+        assert not read_labels(path).any()
+
+
+def test_the_crf_is_named_in_the_method(trained: Path, tmp_path: Path):
+    pytest.importorskip("pydensecrf.densecrf", reason="the dense CRF is not installed")
+    data = paint_voc(tmp_path / "data", count=2)
+    assert make_labels(trained, data, tmp_path / "run", "--crf", "oaa", "--fusion", "seenet") == 0
+    assert {line["method"] for line in scores_of(tmp_path / "run")} == {"seenet+crf"}
+
+
+def test_an_unreadable_image_is_left_out_and_named(trained: Path, tmp_path: Path):
+    data = paint_voc(tmp_path / "data", count=3)
+    (data / "JPEGImages" / "im1.jpg").write_bytes(b"nothing")
+    assert make_labels(trained, data, tmp_path / "run") == 0
+    assert [line["image"] for line in scores_of(tmp_path / "run")] == ["im0", "im2"]
+    said = [event["text"] for event in events_of(tmp_path / "run") if event["kind"] == "message"]
+    assert any("im1 is left out" in text for text in said)
+
+
+def test_an_image_whose_tags_the_weights_do_not_know_has_no_labels(trained: Path, tmp_path: Path):
+    data = paint_voc(tmp_path / "data", count=2)
+    (data / "tags.csv").write_text("image,tags\nim0,cat\nim1,horse\n")
+    assert make_labels(trained, data, tmp_path / "run") == 0
+    assert [line["image"] for line in scores_of(tmp_path / "run")] == ["im0"]
+    said = [event["text"] for event in events_of(tmp_path / "run") if event["kind"] == "message"]
+    assert any("im1 has no labels" in text and "horse" in text for text in said)
+
+
+@pytest.mark.parametrize(
+    ("more", "sentence"),
+    [
+        (["--weights", ""], "--weights is missing"),
+        (["--weights", "missing.safetensors"], "There are no weights at missing.safetensors"),
+        (["--saliency", "deep"], "There is no saliency source 'deep'"),
+        (["--fusion", "best"], "--fusion is 'best'; it can be seenet, dcsp, oaa"),
+        (["--gamma", "2"], "--gamma is 2.0; it must be from 0 to 1"),
+    ],
+)
+def test_mistakes_are_sentences(
+    trained: Path,
+    tiny_voc: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    more: list[str],
+    sentence: str,
+):
+    assert make_labels(trained, tiny_voc, tmp_path / "run", *more) == 2
+    assert f"tagmask: {sentence}" in capsys.readouterr().err

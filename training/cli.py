@@ -1,0 +1,257 @@
+"""The command line: a subcommand for every recipe, `describe` and `evaluate`."""
+
+import argparse
+import json
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from contextlib import ExitStack, closing
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, NoReturn
+
+from backend.atomic import write_whole
+from backend.errors import TagmaskError
+from training.describe import describe
+from training.errors import TrainingError
+from training.events import EventWriter, Heartbeat, last_kind
+from training.machine import Machine
+from training.options import PRESETS, options_of, settle, written_settings
+from training.recipes import Recipe, find_recipe, recipe_names
+from training.run import (
+    Cancelled,
+    Run,
+    command_line,
+    earlier_config,
+    make_folder,
+    write_config,
+)
+
+# What a run's configuration says beside its settings.
+ABOUT = ("preset", "seed", "data", "split")
+
+
+class Parser(argparse.ArgumentParser):
+    """Says what is wrong as the rest of Tagmask does, and ends with 2."""
+
+    def error(self, message: str) -> NoReturn:
+        print(f"tagmask: {message}. See {self.prog} --help.", file=sys.stderr)
+        raise SystemExit(2)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command; returns the exit status: 0, 2 for a mistake, 143 or 130 when stopped."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        if given[:1] == ["describe"]:
+            return _describe(given[1:])
+        if given[:1] == ["evaluate"]:
+            return _evaluate(given[1:])
+        if given[:1] and given[0] in recipe_names():
+            return _recipe(find_recipe(given[0]), given[1:])
+    except (TagmaskError, TrainingError) as problem:
+        print(f"tagmask: {problem}", file=sys.stderr)
+        return 2
+    _top().parse_args(given)
+    return 2
+
+
+def _top() -> Parser:
+    parser = Parser(prog="python -m training", description="Trains, and measures what was trained.")
+    commands = parser.add_subparsers(dest="command", required=True, parser_class=Parser)
+    for name in recipe_names():
+        commands.add_parser(name, help=find_recipe(name).summary)
+    commands.add_parser("describe", help="every recipe and its options as JSON")
+    commands.add_parser("evaluate", help="mIoU of label maps or attention maps against true masks")
+    return parser
+
+
+def _describe(arguments: Sequence[str]) -> int:
+    Parser(
+        prog="python -m training describe", description="Every recipe and its options as JSON."
+    ).parse_args(arguments)
+    print(json.dumps(describe(), indent=1, ensure_ascii=False))
+    return 0
+
+
+def recipe_parser(recipe: Recipe) -> Parser:
+    """The flags of a recipe, from the fields of its settings; none has a default here."""
+    parser = Parser(
+        prog=f"python -m training {recipe.name}",
+        description=recipe.summary,
+        argument_default=argparse.SUPPRESS,
+        allow_abbrev=False,
+        formatter_class=argparse.RawTextHelpFormatter,
+    )
+    parser.add_argument("--out", type=Path, required=True, help="the folder to write into")
+    if recipe.takes:
+        parser.add_argument(
+            "--data", type=Path, help="VOC devkit, folder with tags.csv, or snapshot manifest.json"
+        )
+        parser.add_argument("--split", help="list of images (train_aug, else train, else all)")
+    if recipe.presets:
+        parser.add_argument("--preset", choices=recipe.presets, help="(paper)")
+    parser.add_argument("--seed", type=int, help="same seed, same numbers (0)")
+    if recipe.makes != ("data",):
+        parser.add_argument("--resume", action="store_true", help="go on with the run in --out")
+    for each in options_of(recipe.settings):
+        told = [f"{preset} {_shown(each.written(preset))}" for preset in recipe.presets]
+        if not recipe.presets or len({each.written(preset) for preset in recipe.presets}) == 1:
+            told = [_shown(each.written("paper"))]
+        text = f"{each.help} ({', '.join(told)})" + (f" [{each.section}]" if each.section else "")
+        keywords: dict[str, Any] = {"help": text.replace("%", "%%"), "dest": each.name}
+        if each.kind == "flag":
+            parser.add_argument(each.flag, action=argparse.BooleanOptionalAction, **keywords)
+        else:
+            metavar = "|".join(each.choices) if each.choices else each.name.upper()
+            parser.add_argument(each.flag, metavar=metavar, **keywords)
+    return parser
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:g}" if isinstance(value, float) else str(value) or "unset"
+
+
+def _recipe(recipe: Recipe, arguments: Sequence[str]) -> int:
+    given = vars(recipe_parser(recipe).parse_args(arguments))
+    options = {each.name: each for each in options_of(recipe.settings)}
+    folder: Path = given.pop("out").absolute()
+    resume = given.pop("resume", False)
+    if "data" in given:
+        given["data"] = str(given["data"].absolute())
+    for name, value in given.items():
+        if name in options and isinstance(value, str):
+            given[name] = options[name].parse(value)
+
+    makes_data = recipe.makes == ("data",)
+    earlier = None if makes_data else earlier_config(folder, resume=resume)
+    if earlier is not None:
+        given = _as_before(earlier, recipe, given)
+        if last_kind(folder) == "finished":
+            print(f"{folder} is finished; there is nothing to resume.", file=sys.stderr)
+            return 0
+    about = {name: given.pop(name, None) for name in ABOUT}
+    preset = about["preset"] or (recipe.presets or PRESETS)[0]
+    if recipe.takes and about["data"] is None:
+        raise TrainingError(
+            "--data is missing. Name a VOC devkit, a folder with tags.csv or a snapshot's "
+            "manifest.json."
+        )
+    settings = settle(recipe.settings, preset, given)
+    run = Run(
+        recipe=recipe.name,
+        folder=folder,
+        data=Path(about["data"]) if about["data"] else None,
+        split=about["split"],
+        preset=preset,
+        seed=about["seed"] or 0,
+        resume=resume,
+        command=command_line([recipe.name, *arguments]),
+    )
+    make_folder(folder)
+    with ExitStack() as opened:
+        opened.enter_context(run.stop)
+        if not makes_data:
+            if earlier is None:
+                told = {**about, "preset": preset, "seed": run.seed, "command": run.command}
+                config = {"recipe": recipe.name, **told, "settings": written_settings(settings)}
+                write_config(folder, config)
+            run.events = opened.enter_context(closing(EventWriter(folder)))
+            opened.enter_context(Heartbeat(folder))
+        return _finish(run, recipe, settings)
+
+
+def _as_before(earlier: dict[str, Any], recipe: Recipe, given: dict[str, Any]) -> dict[str, Any]:
+    """What a resumed run was started with; only what the machine decides may be given anew."""
+    if earlier["recipe"] != recipe.name:
+        raise TrainingError(
+            f"This run is of the recipe {earlier['recipe']}; resume it with `python -m training "
+            f"{earlier['recipe']} --resume`."
+        )
+    free = {each.name for each in fields(Machine)}
+    before = {name: earlier.get(name) for name in ABOUT}
+    for each in options_of(recipe.settings):
+        if each.name in earlier["settings"]:
+            value = earlier["settings"][each.name]
+            before[each.name] = tuple(value) if isinstance(value, list) else value
+    for name, value in given.items():
+        if name not in free and before.get(name) != value:
+            raise TrainingError(
+                f"--{name.replace('_', '-')} is {value}, but this run was started with "
+                f"{before.get(name)}. Leave it out to resume, or start a new run in another --out."
+            )
+    return before | given
+
+
+def _finish(run: Run, recipe: Recipe, settings: Any) -> int:
+    """Runs the recipe and says how it ended, in the events, on stderr and as the exit status."""
+    run.event(
+        "started",
+        recipe=run.recipe,
+        preset=run.preset,
+        seed=run.seed,
+        resumed=run.resume,
+        pid=os.getpid(),
+        command=run.command,
+    )
+    try:
+        outcome = recipe.run(settings, run)
+        run.event("finished", **outcome)
+    except Cancelled:
+        run.event("cancelled")
+        run.say("tagmask: stopped as asked; --resume goes on from here.")
+        return run.stop.exit_code
+    except (TagmaskError, TrainingError) as problem:
+        _failed(run, str(problem), type(problem).__name__)
+        return 2
+    except Exception as problem:
+        traceback.print_exc()
+        _failed(
+            run,
+            f"The trainer stopped because of a mistake in it ({type(problem).__name__}: "
+            f"{problem}). The log has the details.",
+            "bug",
+        )
+        return 1
+    print(json.dumps(outcome.get("metrics", {})))
+    return 0
+
+
+def _failed(run: Run, sentence: str, kind: str) -> None:
+    print(f"tagmask: {sentence}", file=sys.stderr, flush=True)
+    try:
+        run.event("failed", error=sentence, kind_of=kind)
+    except TrainingError as problem:
+        print(f"tagmask: {problem}", file=sys.stderr, flush=True)
+
+
+def _evaluate(arguments: Sequence[str]) -> int:
+    parser = Parser(
+        prog="python -m training evaluate",
+        description="mIoU of label maps, or of attention maps at every threshold.",
+    )
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--predictions", type=Path, help="folder of label maps, IMAGE.png")
+    what.add_argument("--maps", type=Path, help="folder of attention maps, IMAGE/CLASS.png")
+    parser.add_argument("--truth", type=Path, required=True, help="folder of true masks, IMAGE.png")
+    parser.add_argument(
+        "--classes", type=Path, help="names, one a line; the line is the id (VOC's)"
+    )
+    parser.add_argument("--json", type=Path, help="a file for the result")
+    given = parser.parse_args(arguments)
+
+    from backend.exchange.classes import VOC_IDS, read_classes
+    from training.evaluation import evaluate_maps, evaluate_predictions, format_table
+
+    classes = VOC_IDS if given.classes is None else read_classes(given.classes)
+    if given.maps is not None:
+        result = evaluate_maps(given.maps, given.truth, classes)
+    else:
+        result = evaluate_predictions(given.predictions, given.truth, classes)
+    print(format_table(result))
+    if given.json is not None:
+        write_whole(given.json, json.dumps(result, indent=1, ensure_ascii=False).encode())
+    return 0

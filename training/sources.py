@@ -1,0 +1,49 @@
+"""The data set of a run: opened, cut to what tags can teach, and described for its record."""
+
+import hashlib
+from typing import Any
+
+from backend.exchange.names import some
+from backend.exchange.sources import Source, open_source
+from training.errors import TrainingError
+from training.run import Run
+
+
+def open_tagged(run: Run) -> tuple[Source, list[int]]:
+    """The tagged images of --data, and the ids, ascending, of the classes that any of them has.
+
+    Classes without an image are left out of the network and named in a message. Raises DataError
+    for unusable data or data without tags.
+    """
+    if run.data is None:
+        raise TrainingError(
+            "--data is missing. Name a VOC devkit, a folder with tags.csv or a "
+            "snapshot's manifest.json."
+        )
+    whole = open_source(run.data, run.split)
+    for note in whole.notes:
+        run.message(note)
+    source = whole.tagged()
+    untagged = len(whole.items) - len(source.items)
+    if untagged:
+        run.message(f"{untagged} images without tags are left out.")
+    present = sorted({tag for item in source.items for tag in item.tags})
+    absent = [name for id, name in source.classes.items() if id not in present]
+    if absent:
+        run.message(
+            f"No image has the tag {some(absent, 25)}; the network does not learn "
+            f"{'it' if len(absent) == 1 else 'them'}."
+        )
+    return source, present
+
+
+def described(source: Source) -> dict[str, Any]:
+    """What a run's record says of its data: kind, split, count, and a digest of names and tags."""
+    listed = "\n".join(f"{item.name} {item.tags}" for item in source.items)
+    return {
+        "path": str(source.root),
+        "kind": source.kind,
+        "split": source.split,
+        "images": len(source.items),
+        "digest": source.digest or hashlib.sha256(listed.encode()).hexdigest(),
+    }
