@@ -208,6 +208,16 @@ def _finish(run: Run, recipe: Recipe, settings: Any) -> int:
         _failed(run, str(problem), type(problem).__name__)
         return 2
     except Exception as problem:
+        from training.loop import is_out_of_memory
+
+        if is_out_of_memory(problem):
+            sentence = (
+                "The memory does not suffice for this run. Lower --batch or --size, choose a "
+                "smaller --backbone, or stop what else runs there; --resume goes on from the last "
+                "checkpoint."
+            )
+            _failed(run, sentence, "OutOfMemory")
+            return 2
         traceback.print_exc()
         _failed(
             run,

@@ -98,6 +98,17 @@ def test_a_worker_imports_neither_torch_nor_the_page(pool):
 
 
 @installed
+def test_a_worker_starts_wherever_the_program_was_started_and_hears_no_ctrl_c(
+    pool, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("PYTHONPATH", raising=False)
+    assert pool.refine(*_toy(), PRESETS["dcsp"]).shape == (3, 20, 30)
+    (worker,) = _workers()
+    assert os.getsid(worker.pid) == worker.pid
+
+
+@installed
 def test_a_worker_that_dies_at_work_is_an_error_and_the_next_call_succeeds(pool):
     with ThreadPoolExecutor(1) as threads:
         doomed = threads.submit(pool.refine, *_toy(), ENDLESS)

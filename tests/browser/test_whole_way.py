@@ -146,8 +146,10 @@ def test_from_a_photograph_to_new_maps(page, app, photograph):
     page.locator('#tm-train tr[data-job="2"]').wait_for(timeout=TIMEOUT)
     page.locator("#tm-train .tr-inspect").wait_for(timeout=120_000)
     page.locator("#tm-train .tr-inspect").click()
-    weights = page.locator("#tm-inspect").get_by_role("combobox", name="Weights")
-    assert weights.input_value().startswith("run:")
+    page.wait_for_function(
+        "() => document.querySelector('#tm-inspect .tmv-weights select').value.startsWith('run:')",
+        timeout=TIMEOUT,
+    )
     wait_for_stages(page)
 
     # They propose masks for every tagged image, which come into the queue.

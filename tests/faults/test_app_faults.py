@@ -356,8 +356,9 @@ def test_a_full_gpu_is_a_sentence_in_inspect_and_the_next_image_works(
     assert [line for line in told if line.startswith("cam:")]
 
 
+@pytest.mark.parametrize("moment", ["step", "maps", "optimiser"])
 def test_a_full_gpu_ends_a_training_with_what_to_lower(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any, moment: str
 ) -> None:
     from training.cli import main
 
@@ -367,16 +368,28 @@ def test_a_full_gpu_ends_a_training_with_what_to_lower(
         pixels = np.random.default_rng(number).integers(0, 255, (48, 48, 3), dtype=np.uint8)
         (data / f"{number}.png").write_bytes(encode_png(pixels))
     (data / "tags.csv").write_text("image,tags\n0,cat\n1,dog\n2,cat dog\n3,cat\n")
-    monkeypatch.setattr(CamClassifier, "forward", no_memory)
+    forward = CamClassifier.forward
+
+    def full(network: CamClassifier, images: torch.Tensor) -> Any:
+        if network.training == (moment == "step"):
+            no_memory()
+        return forward(network, images)
+
+    if moment == "optimiser":
+        # Its buffers are made at the first step, when the memory is fullest.
+        monkeypatch.setattr(torch.optim.AdamW, "step", no_memory)
+    else:
+        monkeypatch.setattr(CamClassifier, "forward", full)
     words = ["classify", "--data", str(data), "--out", str(tmp_path / "run"), "--preset", "scenes"]
-    words += ["--batch", "2", "--size", "48", "--device", "cpu", "--precision", "32"]
+    words += ["--batch", "2", "--size", "48", "--epochs", "1", "--device", "cpu"]
     assert main(words) == 2
+    told = "Lower --batch (now 2)" if moment == "step" else "Lower --batch or --size"
     said = capsys.readouterr().err
-    assert "Lower --batch (now 2)" in said
+    assert told in said
     assert "Traceback" not in said
     events = [json.loads(line) for line in (tmp_path / "run" / "events.jsonl").open()]
     assert events[-1]["kind"] == "failed"
-    assert "Lower --batch (now 2)" in events[-1]["error"]
+    assert told in events[-1]["error"]
 
 
 # ---------------------------------------------------------------- jobs, seen from the page

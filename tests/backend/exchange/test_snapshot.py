@@ -139,3 +139,13 @@ def test_what_is_no_manifest_is_refused(frozen: Path, text: str) -> None:
 def test_a_snapshot_has_no_splits(frozen: Path) -> None:
     with pytest.raises(DataError, match="is a snapshot, which has no split train"):
         open_source(frozen, "train")
+
+
+def test_a_strangers_manifest_names_nothing_outside_its_folder(frozen: Path) -> None:
+    with pytest.raises(DataError, match=r"file of kitchen 1\.jpg leads out of its folder"):
+        open_source(frozen, within=frozen.parent)
+    workspace = frozen.parents[2]
+    assert len(open_source(frozen, within=workspace).items) == 2
+    changed(frozen, "items", 1, "truth", to="../../../secret.png")
+    with pytest.raises(DataError, match="truth of b leads out of its folder"):
+        open_source(frozen.parent, within=workspace)
