@@ -1,6 +1,6 @@
 """How long the maps of one image take, from raw scores to labels, the CRF and the evaluation.
 
-    python benchmarks/maps.py [--width 500] [--height 375] [--tags 3]
+    python -m benchmarks.maps [--width 500] [--height 375] [--tags 3]
 
 Prints milliseconds, the median of several runs, on smooth random maps of the given size; the
 pool's CRF also as a ratio to the same CRF called in this process.

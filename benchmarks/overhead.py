@@ -1,6 +1,6 @@
 """What `training.loop.fit` costs over a bare PyTorch loop on the same network and batches.
 
-    python benchmarks/overhead.py [--data DIR] [--preset light] [--rounds 7] [--steps 10]
+    python -m benchmarks.overhead [--data DIR] [--preset light] [--rounds 7] [--steps 10]
 
 Short stretches of both loops alternate, so that whatever else the machine does falls on both; the
 medians are compared. Within a stretch everything counts from the first step's begin to the last's:

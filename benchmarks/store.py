@@ -1,6 +1,6 @@
 """How quick the store is on a workspace of many images.
 
-    python benchmarks/store.py [--images 20000] [--reviewers 50]
+    python -m benchmarks.store [--images 20000] [--reviewers 50]
 
 Builds a workspace of tiny images with two candidates each, then prints: images brought in a second;
 opening; a page of the queue in every order and filter; counts; a decision, durable on disk; and

@@ -65,7 +65,9 @@ print("the fake trainer starts at step", start, flush=True)
 say("started", resumed=options.resume, pid=os.getpid())
 for step in range(start + 1, options.steps + 1):
     say("progress", step=step, steps=options.steps, loss={"total": 1 / step})
-    checkpoint.write_text(json.dumps({"step": step}))
+    partial = checkpoint.with_suffix(".partial")
+    partial.write_text(json.dumps({"step": step}))
+    partial.replace(checkpoint)
     (options.out / "heartbeat").touch()
     time.sleep(options.pause)
     if stopping:

@@ -107,3 +107,14 @@ def test_the_screenshots_are_pictures() -> None:
         height, width = read_image(ROOT / path).shape[:2]
         assert width >= 1000
         assert height >= 600
+
+
+def test_every_benchmark_has_its_section_and_is_run_by_flags_that_it_has() -> None:
+    page = (ROOT / "benchmarks" / "README.md").read_text(encoding="utf-8")
+    scripts = {path.stem: path.read_text(encoding="utf-8") for path in ROOT.glob("benchmarks/*.py")}
+    assert set(re.findall(r"^## `(\w+)\.py`", page, re.MULTILINE)) == set(scripts)
+    commands = re.findall(r"^python -m benchmarks\.(\w+)(.*)$", page, re.MULTILINE)
+    assert {name for name, _ in commands} == set(scripts)
+    for name, words in commands:
+        known = set(re.findall(r'add_argument\(\s*"(--[a-z-]+)"', scripts[name]))
+        assert set(FLAG.findall(words)) <= known, f"benchmarks.{name} has {sorted(known)}"

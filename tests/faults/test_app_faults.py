@@ -403,6 +403,9 @@ def submit(client: TestClient, **options: Any) -> int:
     return answer.json()["job"]
 
 
+ENDED = ("done", "failed", "cancelled", "lost")
+
+
 def seen(client: TestClient, job: int) -> dict[str, Any]:
     rows = client.get("/tagmask/api/train/jobs").json()["jobs"]
     return next(row for row in rows if row["id"] == job)
@@ -417,7 +420,8 @@ def test_a_killed_trainer_is_told_on_the_page_and_can_be_resumed(
     row = wait_for(lambda: (row := seen(client, job))["state"] == "lost" and row)
     assert "SIGKILL" in row["error"]
     assert post(client, "train/resume", job=job).status_code == 200
-    wait_for(lambda: seen(client, job)["state"] == "done")
+    row = wait_for(lambda: (row := seen(client, job))["state"] in ENDED and row)
+    assert (row["state"], row["error"]) == ("done", None)
 
 
 def test_a_killed_supervisor_is_replaced_when_somebody_looks(

@@ -36,8 +36,8 @@ export function importBox(done) {
   }
 
   const element = el("section", {}, el("h3", {}, "Bring in"), zone, results,
-    el("details", {}, el("summary", {}, "Whole data sets: by the command line"),
-      el("p", {}, "A Pascal VOC devkit, or a folder of images with tags.csv:"),
+    el("details", {}, el("summary", {}, "Whole data sets"),
+      el("p", {}, "A zip of a Pascal VOC devkit, or of a folder with tags.csv, brings its tags and true masks along. More than 10,000 files at once come in by the command line:"),
       el("pre", { class: "tm-mono" }, "python -m backend import WORKSPACE FOLDER")));
   return {
     element,
