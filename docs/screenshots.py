@@ -25,6 +25,19 @@ LOOKS = (("light", 1440, 900), ("dark", 1024, 768))
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync"]
 WAIT = 120_000
 
+# A picture shows the reader's folders, not those of the machine it was taken on.
+_FOLDERS: list[list[str]] = []
+_PLAIN_FOLDERS = """(pairs) => {
+  const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (walk.nextNode()) {
+    for (const [from, to] of pairs) {
+      if (walk.currentNode.data.includes(from)) {
+        walk.currentNode.data = walk.currentNode.data.replaceAll(from, to);
+      }
+    }
+  }
+}"""
+
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -36,6 +49,7 @@ def main() -> int:
         return 2
     with tempfile.TemporaryDirectory() as scratch:
         workspace = (options.keep or Path(scratch)) / "workspace"
+        _FOLDERS.append([str(workspace.absolute()), "workspace"])
         if not workspace.exists():
             command = [sys.executable, "-m", "backend", "init", str(workspace)]
             subprocess.run(
@@ -116,6 +130,7 @@ def _tab(page: Page, name: str) -> None:
 
 def _shoot(page: Page, tab: str, theme: str, width: int) -> None:
     page.wait_for_timeout(900)
+    page.evaluate(_PLAIN_FOLDERS, [[sys.executable, "python"], *_FOLDERS])
     OUT.mkdir(exist_ok=True)
     page.screenshot(path=OUT / f"{tab}-{theme}-{width}.png")
 

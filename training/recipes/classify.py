@@ -35,7 +35,6 @@ class Classify(Machine):
         "",
         "the trunk's initial weights: a file, a shipped name, or none for random ones; without it "
         "the first that fits of the shipped ones, $TAGMASK_WEIGHTS, DATA/../weights, torch's cache",
-        scenes="none",
     )
     stride: int = option(0, "pixels a cell of the maps; 0: the trunk's finest", minimum=0)
     head_layers: int = option(
