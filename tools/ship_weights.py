@@ -28,7 +28,7 @@ def main() -> int:
     network, card = load(options.run)
     metrics = card.origin["metrics"]
     origin = {
-        "text": f"trained by Tagmask's recipe classify on Scenes, from random weights",
+        "text": "trained by Tagmask's recipe classify on Scenes, from random weights",
         "command": options.command,
         "seed": card.origin["seed"],
         "metrics": metrics,

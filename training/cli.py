@@ -179,9 +179,11 @@ def _as_before(earlier: dict[str, Any], recipe: Recipe, given: dict[str, Any]) -
             before[each.name] = tuple(value) if isinstance(value, list) else value
     for name, value in given.items():
         if name not in free and before.get(name) != value:
+            earlier_value = "its default" if before.get(name) in (None, "") else before[name]
             raise TrainingError(
                 f"--{name.replace('_', '-')} is {value}, but this run was started with "
-                f"{before.get(name)}. Leave it out to resume, or start a new run in another --out."
+                f"{earlier_value}. Leave it out to resume, or start a new run "
+                "in another --out."
             )
     return before | given
 
@@ -238,6 +240,16 @@ def _failed(run: Run, sentence: str, kind: str) -> None:
         print(f"tagmask: {problem}", file=sys.stderr, flush=True)
 
 
+def _classes_of_run(maps: Path | None) -> dict[int, str]:
+    """The classes of the weights beside a run's maps; none where there are no weights."""
+    if maps is None or not (maps.absolute().parent / "weights.safetensors").is_file():
+        return {}
+    from backend.weights import read_card
+
+    card = read_card(maps.absolute().parent / "weights.safetensors")
+    return dict(zip(card.class_ids, card.classes, strict=True))
+
+
 def _evaluate(arguments: Sequence[str]) -> int:
     parser = Parser(
         prog="python -m training evaluate",
@@ -248,7 +260,10 @@ def _evaluate(arguments: Sequence[str]) -> int:
     what.add_argument("--maps", type=Path, help="folder of attention maps, IMAGE/CLASS.png")
     parser.add_argument("--truth", type=Path, required=True, help="folder of true masks, IMAGE.png")
     parser.add_argument(
-        "--classes", type=Path, help="names, one a line; the line is the id (VOC's)"
+        "--classes",
+        type=Path,
+        help="names, one a line; the line is the id (classes.txt beside the truth, else those of "
+        "the run that made the maps, else VOC's)",
     )
     parser.add_argument("--json", type=Path, help="a file for the result")
     given = parser.parse_args(arguments)
@@ -256,7 +271,13 @@ def _evaluate(arguments: Sequence[str]) -> int:
     from backend.exchange.classes import VOC_IDS, read_classes
     from training.evaluation import evaluate_maps, evaluate_predictions, format_table
 
-    classes = VOC_IDS if given.classes is None else read_classes(given.classes)
+    beside = given.truth.absolute().parent / "classes.txt"
+    if given.classes is not None:
+        classes = read_classes(given.classes)
+    elif beside.is_file():
+        classes = read_classes(beside)
+    else:
+        classes = _classes_of_run(given.maps) or VOC_IDS
     if given.maps is not None:
         result = evaluate_maps(given.maps, given.truth, classes)
     else:

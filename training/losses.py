@@ -2,7 +2,8 @@
 
 All take raw scores and apply the one softmax or sigmoid themselves. A loss over an empty set of
 pixels is a zero that still belongs to the graph, so it can be added and stepped like any other.
-Batches are averaged over their images, so a loss does not depend on how they were split.
+Batches are averaged over their images, so a loss does not depend on how they were split; the one
+exception is `selection_loss`, a mean over the labelled pixels of the whole batch.
 """
 
 import math

@@ -93,7 +93,12 @@ def measure_maps(source: Source, class_ids: Sequence[int], folder: Path) -> dict
         for item in with_truth:
             ids = [id for id in item.tags if id in class_ids]
             maps = [read_heat(folder / item.name / f"{source.classes[id]}.png") for id in ids]
-            yield np.stack(maps), ids, source.truth(item)
+            # An image none of whose tags the network knows counts as background throughout.
+            yield (
+                np.stack(maps) if maps else np.zeros((0, 1, 1), np.float32),
+                ids,
+                source.truth(item),
+            )
 
     scores = [
         0.0 if not matrix.any() else 100 * miou(matrix)

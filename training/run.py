@@ -13,7 +13,7 @@ from typing import Any, Self
 
 from backend.atomic import write_whole
 from training.errors import TrainingError
-from training.events import EVENTS, EventWriter
+from training.events import EVENTS, EventWriter, last_kind
 
 CONFIG = "config.json"
 FORMAT = 1
@@ -121,9 +121,13 @@ def _line(step: int, steps: int, fields: Mapping[str, Any]) -> str:
 def earlier_config(folder: Path, *, resume: bool) -> dict[str, Any] | None:
     """The configuration of the run that --resume goes on with; None for a run that begins.
 
-    Raises TrainingError where the folder holds a run and --resume is missing.
+    A run that failed before its first checkpoint leaves nothing to go on with, so another may begin
+    in its place. Raises TrainingError where the folder holds a run and --resume is missing.
     """
     config = folder / CONFIG
+    made = ("checkpoint-*", "scores.jsonl")
+    if last_kind(folder) == "failed" and not any(any(folder.glob(each)) for each in made):
+        return None
     if resume:
         return read_config(folder) if config.exists() else None
     if config.exists() or (folder / EVENTS).exists():

@@ -69,7 +69,8 @@ class Tagging:
         borrowed: dict[int, str] = {}
         for choice in self._inspectors.choices()[0]:
             for name in choice.card.classes:
-                if name.casefold() not in names:
+                id = None if name.casefold() in names else next(free, None)
+                if id is not None:
                     names.add(name.casefold())
-                    borrowed[next(free)] = name
+                    borrowed[id] = name
         return {**known, **borrowed}

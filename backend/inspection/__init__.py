@@ -4,7 +4,7 @@ The network and the detector run once per image; every later stage is kept besid
 stages that it was made from, so that a moved slider re-runs only what stands after it.
 """
 
-from backend.inspection.inspector import WORKING_SIDE, Inspector
+from backend.inspection.inspector import WORKING_SIDE, Inspector, inspect
 from backend.inspection.settings import FUSIONS, Settings
 from backend.inspection.stages import STAGES, StageMap, standing_after
 
@@ -15,5 +15,6 @@ __all__ = [
     "Inspector",
     "Settings",
     "StageMap",
+    "inspect",
     "standing_after",
 ]

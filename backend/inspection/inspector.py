@@ -104,6 +104,27 @@ class Inspector:
         return self.saliency[name]
 
 
+def inspect(
+    image: np.ndarray | Callable[[], np.ndarray],
+    tags: Sequence[Tag],
+    *,
+    network: nn.Module,
+    card: WeightsCard,
+    saliency: SaliencySource | Mapping[str, SaliencySource],
+    crf: CrfPool | None = None,
+    settings: Settings | None = None,
+    after: str | Collection[str] | None = None,
+    cache: MutableMapping[str, Any] | None = None,
+) -> Iterator[StageMap]:
+    """Every stage of one image, as `Inspector.inspect` yields them, without an Inspector to keep.
+
+    The network is put into evaluation mode. Where several threads share one network, share one
+    Inspector instead: it lets them run one after another.
+    """
+    bench = Inspector(network, card, saliency, crf)
+    yield from bench.inspect(image, tags, settings, after, cache)
+
+
 def network_size(size: tuple[int, int], input_size: int) -> tuple[int, int]:
     """How large (H,W) a network sees an image (H,W): its short side at the weights' input size,
     its shape kept, its long side at most twice the input size."""

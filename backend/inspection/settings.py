@@ -9,6 +9,12 @@ from backend.maps.crf import PRESETS, CrfParameters
 
 FUSIONS = ("seenet", "dcsp", "oaa")
 
+MOST_ITERATIONS = 100
+"""The papers run 10; beyond a few dozen the field no longer moves and only time passes."""
+
+LARGEST_CRF_NUMBER = 10_000.0
+"""For weights and deviations: wider than any image that is worked on."""
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -35,15 +41,23 @@ class Settings:
             ("confidence", 0.5, 1.0),
         ):
             value = getattr(self, name)
-            if not isinstance(value, int | float) or not lowest <= value <= highest:
-                raise DataError(f"{name} was {value!r}; accepted is {lowest:g} to {highest:g}.")
+            if not _is_number(value) or not lowest <= value <= highest:
+                raise DataError(
+                    f"{name} was {_shown(value)}; accepted is {lowest:g} to {highest:g}."
+                )
         if self.low > self.high:
             raise DataError(
                 f"The low zone threshold {self.low:g} is above the high one {self.high:g}; "
                 "lower the first or raise the second."
             )
         if self.fusion not in FUSIONS:
-            raise DataError(f"The fusion was {self.fusion!r}; accepted are {', '.join(FUSIONS)}.")
+            raise DataError(
+                f"The fusion was {_shown(self.fusion)}; accepted are {', '.join(FUSIONS)}."
+            )
+        if not isinstance(self.saliency, str):
+            raise DataError(
+                f"saliency was {_shown(self.saliency)}; accepted is the name of a saliency source."
+            )
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> "Settings":
@@ -54,7 +68,9 @@ class Settings:
         known = {each.name for each in fields(cls)}
         unknown = sorted(set(values) - known)
         if unknown:
-            raise DataError(f"There is no setting {unknown[0]!r}; there are {sorted(known)}.")
+            raise DataError(
+                f"There is no setting {_shown(unknown[0])}; there are {', '.join(sorted(known))}."
+            )
         given = dict(values)
         if "crf" in given:
             given["crf"] = _crf_parameters(given["crf"])
@@ -66,9 +82,30 @@ def _crf_parameters(given: Any) -> CrfParameters | None:
         return None
     if isinstance(given, str):
         if given not in PRESETS:
-            raise DataError(f"There is no CRF preset {given!r}; there are {sorted(PRESETS)}.")
+            raise DataError(
+                f"There is no CRF preset {_shown(given)}; there are {', '.join(PRESETS)}."
+            )
         return PRESETS[given]
+    names = [each.name for each in fields(CrfParameters)]
+    if not isinstance(given, Mapping) or not set(given) <= set(names):
+        raise DataError(
+            f"These CRF parameters cannot be used: {_shown(given)}. Accepted are null, the name "
+            f"of a preset, or numbers by name: {', '.join(names)}."
+        )
+    for name, value in given.items():
+        highest = MOST_ITERATIONS if name == "iterations" else LARGEST_CRF_NUMBER
+        if not _is_number(value) or not 0 <= value <= highest:
+            raise DataError(f"The CRF's {name} was {_shown(value)}; accepted is 0 to {highest:g}.")
     try:
         return CrfParameters(**given)
-    except (TypeError, ValueError) as error:
-        raise DataError(f"These CRF parameters cannot be used: {error}") from error
+    except ValueError as error:
+        raise DataError(str(error)) from error
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."

@@ -50,6 +50,8 @@ class Walk:
         self.ids = tuple(class_id for class_id, _ in self.tags)
         found = (output_of(tag, inspector.card) for _, tag in self.tags)
         self.outputs = [output for output in found if output is not None]
+        # An id alone is no key: one that was only borrowed may later be another class's.
+        self.made_for = (inspector.card.digest, self.ids, tuple(self.outputs))
 
     def __call__(self, wanted: Sequence[str]) -> Iterator[StageMap]:
         makers: dict[str, Callable[[], Iterator[StageMap]]] = {
@@ -104,7 +106,7 @@ class Walk:
             return
         high, low = self.settings.high, self.settings.low
         mask = self._kept(
-            "zones", (self.ids, high, low), lambda: zones.ternary_mask(self.attention, high, low)
+            "zones", (self.made_for, high, low), lambda: zones.ternary_mask(self.minmax, high, low)
         )
         shares = {
             "attention": float((mask == zones.ATTENTION_ZONE).mean()),
@@ -112,7 +114,7 @@ class Walk:
             "background": float((mask == zones.BACKGROUND_ZONE).mean()),
         }
         caption = "all zero attention: no zone can be told from another"
-        if self.attention.any():
+        if self.minmax.any():
             caption = ", ".join(f"{zone} {share:.0%}" for zone, share in shares.items())
         yield StageMap("zones", "zones", mask, caption=caption, numbers=shares)
 
@@ -177,7 +179,17 @@ class Walk:
     @property
     def attention(self) -> np.ndarray:
         """Attention maps of the known tags, float32 (K,H,W), each divided by its maximum."""
-        return self._kept("attention", self.ids, lambda: attention.normalise(self._class_maps()))
+        return self._kept(
+            "attention", self.made_for, lambda: attention.normalise(self._class_maps())
+        )
+
+    @property
+    def minmax(self) -> np.ndarray:
+        """Attention maps, float32 (K,H,W), each from its minimum to its maximum: what SeeNet's
+        zones, DCSP's labels and OAA's labels are defined on."""
+        return self._kept(
+            "minmax", self.made_for, lambda: attention.normalise(self.attention, how="minmax")
+        )
 
     @property
     def salient(self) -> np.ndarray:
@@ -206,7 +218,7 @@ class Walk:
         if rule == "seenet":
             return self._kept(
                 "fusion.seenet",
-                (self.ids, saliency, settings.weight),
+                (self.made_for, saliency, settings.weight),
                 lambda: fusion.seenet_labels(
                     self.attention, self.salient, self.ids, weight=settings.weight
                 ),
@@ -214,19 +226,16 @@ class Walk:
         if rule == "dcsp":
             return self._kept(
                 "fusion.dcsp",
-                (self.ids, saliency, settings.gamma),
+                (self.made_for, saliency, settings.gamma),
                 lambda: fusion.dcsp_labels(
-                    self.attention, self.salient, self.ids, gamma=settings.gamma
+                    self.minmax, self.salient, self.ids, gamma=settings.gamma
                 ),
             )
         return self._kept(
             "fusion.oaa",
-            (self.ids, saliency),
-            lambda: fusion.oaa_labels(self._minmax(), self.salient, self.ids),
+            (self.made_for, saliency),
+            lambda: fusion.oaa_labels(self.minmax, self.salient, self.ids),
         )
-
-    def _minmax(self) -> np.ndarray:
-        return attention.normalise(self._class_maps(), how="minmax")
 
     def _refined(self) -> np.ndarray:
         """The chosen fusion's labels after the CRF, uint8 (H,W). Raises RefinementError."""
@@ -234,7 +243,7 @@ class Walk:
         assert settings.crf is not None
         parameters = settings.crf
         made_from = (
-            self.ids,
+            self.made_for,
             settings.saliency,
             settings.fusion,
             settings.weight,

@@ -165,11 +165,12 @@ def _require_unit(name: str, value: float) -> None:
 def _harmonic(
     maps: NDArray[np.float32], salient: NDArray[np.float32], weight: float
 ) -> NDArray[np.float32]:
-    # A (D / (wD + A)) (w+1): in this order neither small maps underflow nor equal ones drift.
+    # (A / (wD + A)) D (w+1): the quotient never exceeds 1, so nothing overflows at weight 0, and
+    # in this order neither small maps underflow nor equal ones drift.
     mean = maps + np.float32(weight) * salient
     np.maximum(mean, np.finfo(np.float32).tiny, out=mean)
-    np.divide(salient, mean, out=mean)
-    mean *= maps
+    np.divide(maps, mean, out=mean)
+    mean *= salient
     mean *= np.float32(weight + 1)
     # A mean lies between what it averages; rounding must not lift a tie over a threshold.
     np.minimum(mean, np.maximum(maps, salient), out=mean)

@@ -22,6 +22,8 @@ PROJECT = Path(__file__).resolve().parents[2]
 SHORT = [
     "--preset",
     "scenes",
+    "--weights",
+    "none",
     "--epochs",
     "2",
     "--batch",

@@ -3,6 +3,7 @@
 import json
 import shutil
 import signal
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 import torch
 
 from backend.labels import read_heat
-from backend.weights import load
+from backend.weights import load, save
 from training.cli import main
 
 from .conftest import SHORT, events_of, paint_voc, start, stop_after
@@ -288,3 +289,28 @@ def test_an_output_folder_that_cannot_be_made_is_named(
     (tmp_path / "file").write_text("in the way")
     assert classify(tiny_voc, tmp_path / "file" / "run") == 2
     assert "cannot be made" in said(capsys)
+
+
+def test_a_run_that_failed_before_its_first_checkpoint_can_begin_again(
+    tiny_voc: Path, tmp_path: Path
+):
+    run = tmp_path / "run"
+    assert classify(tiny_voc, run, "--weights", str(tmp_path / "missing.safetensors")) == 2
+    assert classify(tiny_voc, run, "--weights", "none") == 0
+    assert (run / "weights.safetensors").is_file()
+    assert classify(tiny_voc, run, "--weights", "none") == 2
+
+
+def test_maps_are_measured_with_the_classes_of_the_run_that_made_them(
+    trained: Path, tiny_voc: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    run = tmp_path / "run"
+    shutil.copytree(trained, run)
+    for image in (run / "maps").iterdir():
+        (image / "cat.png").exists() and (image / "cat.png").rename(image / "gryphon.png")
+    network, card = load(run)
+    named = tuple("gryphon" if name == "cat" else name for name in card.classes)
+    save(run / "weights.safetensors", network, replace(card, classes=named))
+    truth = shutil.copytree(tiny_voc / "SegmentationClass", tmp_path / "truth" / "masks")
+    assert main(["evaluate", "--maps", str(run / "maps"), "--truth", str(truth)]) == 0
+    assert "gryphon" in capsys.readouterr().out

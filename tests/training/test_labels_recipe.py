@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from hashlib import sha256
 from pathlib import Path
 
 import cv2
@@ -9,7 +10,10 @@ import numpy as np
 import pytest
 
 from backend.labels import read_heat, read_labels
+from backend.saliency import saliency_source
+from backend.weights import read_card
 from training.cli import main
+from training.recipes.labels import already_done
 
 from .conftest import events_of, paint_voc
 
@@ -36,7 +40,7 @@ def test_every_image_gets_labels_maps_and_a_line_of_scores(labelled: Path):
     assert sorted(path.stem for path in (labelled / "labels").iterdir()) == names
     assert [line["image"] for line in scores_of(labelled)] == names
     for line in scores_of(labelled):
-        assert line["method"] == "dcsp"
+        assert line["method"].startswith("dcsp · ")
         assert {"AC", "CD", "SC"} <= set(line)
         assert line["SC"] == pytest.approx(line["AC"] * line["CD"])
     assert read_heat(labelled / "maps" / "im2" / "cat.png").shape == (48, 48)
@@ -79,6 +83,41 @@ def test_a_killed_run_goes_on_after_its_last_whole_line(
     assert events_of(run)[-1]["labels"] == 8
 
 
+def test_the_weights_and_the_saliency_of_the_labels_are_on_record(labelled: Path, trained: Path):
+    file = trained / "weights.safetensors" if trained.is_dir() else trained
+    digest, card = sha256(file.read_bytes()).hexdigest(), read_card(file)
+    told = json.loads((labelled / "provenance.json").read_text())
+    assert told["weights"] == {"name": card.name, "digest": digest, "origin": card.origin}
+    assert card.origin
+    assert told["saliency"] == {
+        "name": "classical", "origin": saliency_source("classical").origin,
+    }  # fmt: skip
+    for line in scores_of(labelled):
+        assert (line["weights_digest"], line["saliency"]) == (digest, "classical")
+        assert line["method"] == f"dcsp · {card.name} ({digest[:8]}) · classical"
+
+
+def test_a_run_does_not_go_on_with_other_weights(
+    labelled: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    run = tmp_path / "run"
+    shutil.copytree(labelled, run)
+    (run / "events.jsonl").write_text((run / "events.jsonl").read_text().splitlines()[0] + "\n")
+    told = json.loads((run / "provenance.json").read_text())
+    told["weights"] |= {"name": "earlier", "digest": "0" * 64}
+    (run / "provenance.json").write_text(json.dumps(told))
+    assert main(["labels", "--out", str(run), "--resume"]) == 2
+    assert "began with the weights earlier (00000000)" in capsys.readouterr().err
+
+
+def test_lines_that_name_no_image_are_not_counted_as_done(labelled: Path, tmp_path: Path):
+    run = tmp_path / "run"
+    shutil.copytree(labelled, run)
+    with (run / "scores.jsonl").open("a") as file:
+        file.write('{"method": "dcsp"}\n[1]\n3\nnull\n{"image": 4}\n{"image": ["im1"]}\n')
+    assert set(already_done(run)) == {f"im{number}" for number in range(8)}
+
+
 def test_precomputed_saliency_decides_what_is_foreground(
     trained: Path, tiny_voc: Path, tmp_path: Path
 ):
@@ -87,6 +126,9 @@ def test_precomputed_saliency_decides_what_is_foreground(
     for number in range(8):
         cv2.imwrite(str(maps / f"im{number}.png"), np.zeros((48, 48), np.uint8))
     assert make_labels(trained, tiny_voc, tmp_path / "run", "--saliency", f"folder:{maps}") == 0
+    line = scores_of(tmp_path / "run")[0]
+    assert line["saliency"] == f"folder:{maps}"
+    assert line["method"].endswith(" · folder:saliency")
     for path in (tmp_path / "run" / "labels").iterdir():
         assert not read_labels(path).any()
 
@@ -95,7 +137,8 @@ def test_the_crf_is_named_in_the_method(trained: Path, tmp_path: Path):
     pytest.importorskip("pydensecrf.densecrf", reason="the dense CRF is not installed")
     data = paint_voc(tmp_path / "data", count=2)
     assert make_labels(trained, data, tmp_path / "run", "--crf", "oaa", "--fusion", "seenet") == 0
-    assert {line["method"] for line in scores_of(tmp_path / "run")} == {"seenet+crf"}
+    found = {line["method"].split(" · ")[0] for line in scores_of(tmp_path / "run")}
+    assert found == {"seenet+crf"}
 
 
 def test_an_unreadable_image_is_left_out_and_named(trained: Path, tmp_path: Path):

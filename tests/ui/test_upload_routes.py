@@ -415,3 +415,26 @@ def test_names_of_dropped_files_never_become_paths(
     upload(client, ("../../etc/up.png", photograph(1)), ("..\\..\\win.png", photograph(2)))
     after = {path for path in Path(workspace.root.parent).rglob("*") if path.is_dir()}
     assert {path.relative_to(workspace.root).parts[0] for path in after - before} <= {"files"}
+
+
+def test_a_photograph_of_many_megabytes_is_refused_before_it_is_read(
+    client: TestClient, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(uploads, "LARGEST_PHOTOGRAPH", 1000)
+    told = upload(
+        client, ("big.png", photograph(1, (40, 60))), ("small.png", photograph(2, (8, 8)))
+    )
+    assert told["counts"] == {"added": 1, "duplicate": 0, "refused": 1}
+    assert "Scale it down" in said(told)
+    assert workspace.store.images.count() == ALREADY + 1
+
+
+def test_an_upload_that_hides_its_length_is_refused(client: TestClient) -> None:
+    answer = client.post("/tagmask/api/upload", content=iter([b"--x\r\n", b"y"]))
+    assert answer.status_code == 411
+    assert "Content-Length" in answer.json()["error"]
+
+
+def test_gradios_own_upload_is_closed(client: TestClient) -> None:
+    answer = client.post("/gradio_api/upload", files={"files": ("a.txt", b"x", "text/plain")})
+    assert answer.status_code == 403

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from backend.atomic import write_whole
 from training.errors import TrainingError
 from training.options import option
 from training.recipes import Recipe
@@ -18,9 +19,12 @@ if TYPE_CHECKING:
     from backend.exchange.sources import Item, Source
     from backend.inspection import Inspector
     from backend.inspection import Settings as Stages
+    from backend.saliency import SaliencySource
+    from backend.weights import WeightsCard
     from training.run import Run
 
 SCORES = "scores.jsonl"
+PROVENANCE = "provenance.json"
 FUSIONS = ("seenet", "dcsp", "oaa")
 CRF_PRESETS = ("dcsp", "deeplab", "psa", "irn", "oaa", "none")
 
@@ -68,7 +72,8 @@ class Done:
 
 
 def run(settings: Labels, run: "Run") -> dict[str, Any]:
-    """Writes labels/IMAGE.png, maps/IMAGE/CLASS.png and a line of scores.jsonl for each image."""
+    """Writes labels/IMAGE.png, maps/IMAGE/CLASS.png and a line of scores.jsonl for each image, and
+    provenance.json, which says what made them."""
     import torch
 
     from backend.exchange.sources import open_source
@@ -102,6 +107,9 @@ def run(settings: Labels, run: "Run") -> dict[str, Any]:
             "crf": crf,
         }
     )
+    saliency = saliency_source(settings.saliency)
+    record_provenance(run.folder, card, saliency)
+    made_with = f"{card.name} ({card.digest[:8]}) · {short_name(saliency)}"
     done = already_done(run.folder)
     todo = [item for item in source.items if item.name not in done]
     if done:
@@ -109,15 +117,20 @@ def run(settings: Labels, run: "Run") -> dict[str, Any]:
     with CrfPool(settings.threads) as pool:
         if crf and not pool.available:
             run.message(f"The labels stay as the fusion made them. {pool.reason}")
-        inspector = Inspector(
-            network, card, saliency_source(settings.saliency), pool, working_side=None
-        )
+        inspector = Inspector(network, card, saliency, pool, working_side=None)
         with (run.folder / SCORES).open("a", encoding="utf-8") as scores:
             for each in label_all(run, inspector, source, todo, stages, settings.threads):
                 if each.scores is None:
                     run.message(each.why_not)
                     continue
-                line = {"image": each.name, "method": each.method, **each.scores}
+                line = {
+                    "image": each.name,
+                    # The candidate keeps the method alone, so it names what else made the mask.
+                    "method": f"{each.method} · {made_with}",
+                    "weights_digest": card.digest,
+                    "saliency": saliency.name,
+                    **each.scores,
+                }
                 scores.write(json.dumps(line, ensure_ascii=False) + "\n")
                 scores.flush()
                 done[each.name] = line
@@ -196,14 +209,52 @@ def already_done(folder: Path) -> dict[str, dict[str, Any]]:
             told = json.loads(line)
         except ValueError:
             continue
-        if (folder / "labels" / f"{told['image']}.png").is_file():
-            found[told["image"]] = told
+        name = told.get("image") if isinstance(told, dict) else None
+        if isinstance(name, str) and (folder / "labels" / f"{name}.png").is_file():
+            found[name] = told
     return found
+
+
+def record_provenance(folder: Path, card: "WeightsCard", saliency: "SaliencySource") -> None:
+    """Writes which weights and which saliency make the labels of this run to provenance.json.
+
+    Raises TrainingError where a run goes on with other weights than it began with: half its
+    labels would be another network's.
+    """
+    path = folder / PROVENANCE
+    try:
+        before = json.loads(path.read_bytes())["weights"]
+        name, digest = str(before["name"]), str(before["digest"])
+    except (OSError, ValueError, KeyError, TypeError):
+        name = digest = ""
+    if digest and digest != card.digest:
+        raise TrainingError(
+            f"This run began with the weights {name} ({digest[:8]}), but --weights now names "
+            f"{card.name} ({card.digest[:8]}). Put the first ones back, or start a new run in "
+            "another --out."
+        )
+    told = {
+        "weights": {"name": card.name, "digest": card.digest, "origin": card.origin},
+        "saliency": {"name": saliency.name, "origin": saliency.origin},
+    }
+    write_whole(path, json.dumps(told, indent=2, ensure_ascii=False).encode() + b"\n")
+
+
+def short_name(saliency: "SaliencySource") -> str:
+    """A source's name without the folders above a folder of maps."""
+    return f"folder:{saliency.maps.root.name}" if saliency.maps else saliency.name
 
 
 def outcome(folder: Path, source: "Source", done: dict[str, dict[str, Any]]) -> dict[str, Any]:
     """What the event `finished` says: counts, and the mean of each score."""
-    names = sorted({name for told in done.values() for name in told} - {"image", "method"})
+    names = sorted(
+        {
+            name
+            for told in done.values()
+            for name, value in told.items()
+            if type(value) in (int, float)
+        }
+    )
     metrics = {
         name: sum(told.get(name, 0.0) for told in done.values()) / max(1, len(done))
         for name in names

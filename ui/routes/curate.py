@@ -17,6 +17,8 @@ from ui.routes.files import FOREVER
 
 PAGE_LIMIT = 200
 Name = Annotated[str, Field(min_length=1, max_length=64)]
+# What every reader of JSON keeps exact; far beyond any id, and within SQLite's integers.
+Number = Annotated[int, Field(ge=-(2**53), le=2**53)]
 Digest = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
 
@@ -26,13 +28,13 @@ class Act(BaseModel):
     reviewer: Name
     session: Name
     action_id: Name
-    client_time: float | None = None
+    client_time: Annotated[float, Field(allow_inf_nan=False)] | None = None
 
 
 class Deciding(Act):
     """A verdict on the mask that the reviewer saw."""
 
-    candidate: int
+    candidate: Number
     digest: Digest
     verdict: Name
     reason: str = Field(default="", max_length=500)
@@ -56,14 +58,14 @@ def router(context: Context) -> APIRouter:
     @routes.get("/queue")
     def queue(
         order: str = "score",
-        seed: int = 0,
+        seed: Number = 0,
         verdict: str = "undecided",
-        tag: int | None = None,
-        run: int | None = None,
+        tag: Number | None = None,
+        run: Number | None = None,
         min_score: float | None = None,
         max_score: float | None = None,
         query: Annotated[str, Query(max_length=200)] = "",
-        offset: Annotated[int, Query(ge=0)] = 0,
+        offset: Annotated[int, Query(ge=0, le=2**53)] = 0,
         limit: Annotated[int, Query(ge=1, le=PAGE_LIMIT)] = 50,
     ) -> dict[str, Any]:
         page = store.candidates.queue(
@@ -82,7 +84,7 @@ def router(context: Context) -> APIRouter:
         return {"rows": rows, "total": page.total, "offset": page.offset}
 
     @routes.get("/counts")
-    def counts(run: int | None = None) -> dict[str, Any]:
+    def counts(run: Number | None = None) -> dict[str, Any]:
         return asdict(store.candidates.counts(run))
 
     @routes.get("/labels/{digest}")
@@ -126,7 +128,7 @@ def router(context: Context) -> APIRouter:
         return {"decision": asdict(decision), "row": _shown(row)}
 
     @routes.get("/history/{image_id}")
-    def history(image_id: int) -> dict[str, Any]:
+    def history(image_id: Number) -> dict[str, Any]:
         return {"decisions": [asdict(each) for each in store.decisions.history(image_id)]}
 
     return routes

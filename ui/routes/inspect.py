@@ -1,12 +1,13 @@
 """What the Inspect tab asks for: images, choices, the stream of stages, tags, candidates."""
 
+import logging
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 from pydantic import BaseModel
 from starlette.concurrency import iterate_in_threadpool
 from starlette.requests import Request
@@ -24,6 +25,11 @@ from ui.inspectors import Choice
 from ui.tagging import Tagging
 
 LARGEST_PAGE = 200
+
+# What every reader of JSON keeps exact; far beyond any id, and within SQLite's integers.
+Number = Annotated[int, Query(ge=-(2**53), le=2**53)]
+
+log = logging.getLogger("tagmask")
 
 
 class Inspection(BaseModel):
@@ -83,7 +89,7 @@ def router(context: Context) -> APIRouter:
 
     @routes.get("/inspect/images")
     def images(
-        offset: int = 0, limit: int = 60, query: str = "", tag: int | None = None
+        offset: Number = 0, limit: Number = 60, query: str = "", tag: Number | None = None
     ) -> dict[str, Any]:
         limit = max(1, min(limit, LARGEST_PAGE))
         page = store.images.page(max(0, offset), limit, query=query, tag=tag)
@@ -103,15 +109,15 @@ def router(context: Context) -> APIRouter:
 
         def frames() -> Iterator[bytes]:
             started = time.perf_counter()
-            yield frame(
-                {
-                    "stage": "start",
-                    "tags": tagging.as_json(tags),
-                    "weights": choice.id,
-                    "image": _image_json(row, tagging),
-                }
-            )
             try:
+                yield frame(
+                    {
+                        "stage": "start",
+                        "tags": tagging.as_json(tags),
+                        "weights": choice.id,
+                        "image": _image_json(row, tagging),
+                    }
+                )
                 for made in inspector.inspect(
                     lambda: _pixels(context, row),
                     tags,
@@ -122,8 +128,12 @@ def router(context: Context) -> APIRouter:
                     only=body.only,
                 ):
                     yield stage_frame(made)
-            except (TagmaskError, ValueError) as error:
+            except TagmaskError as error:
                 yield frame({"stage": "error", "caption": str(error)})
+            except Exception as error:
+                # The answer has begun, so no status can tell of it: the stream itself must.
+                log.exception("Inspecting %s failed.", row.name)
+                yield frame({"stage": "error", "caption": _mistake(row, error)})
             finally:
                 inspectors.tidy()
             yield frame({"stage": "done", "seconds": round(time.perf_counter() - started, 4)})
@@ -167,6 +177,7 @@ def router(context: Context) -> APIRouter:
                 "This mask has no pixel of any tag, so there is nothing to review. Lower gamma or "
                 "the weight, or look at another fusion."
             )
+        method = f"{method} · {_made_with(choice, settings)}"
         png = encode_labels(resize_labels(labels, (row.height, row.width)))
         run = int(choice.id.removeprefix("run:")) if choice.id.startswith("run:") else None
         before = {candidate.id for candidate in store.candidates.of_image(row.id)}
@@ -208,6 +219,19 @@ def _find(context: Context, wanted: str) -> Image:
 
 def _pixels(context: Context, row: Image) -> np.ndarray:
     return require_usable(read_image(context.store.files.path(row.digest), name=row.name), row.name)
+
+
+def _made_with(choice: Choice, settings: Settings) -> str:
+    """The weights and the saliency of a mask, for those who review it."""
+    return f"{choice.card.name} ({choice.card.digest[:8]}) · {settings.saliency}"
+
+
+def _mistake(row: Image, error: Exception) -> str:
+    return (
+        f"{row.name} could not be inspected to the end because of a mistake in Tagmask "
+        f"({type(error).__name__}). The server's log has the details; other images and settings "
+        "can still be used."
+    )
 
 
 async def _while_wanted(request: Request, frames: Iterator[bytes]) -> AsyncIterator[bytes]:

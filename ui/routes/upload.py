@@ -22,6 +22,8 @@ from backend.intake import take_in_source
 from ui.context import Context
 
 LARGEST_UPLOAD = 4 * 1024**3
+# A photograph is read into memory to be looked at; a zip is not.
+LARGEST_PHOTOGRAPH = 256 * 1000**2
 MOST_FILES = 10_000
 SHOWN_RESULTS = 500
 SCRATCH = ".upload-"
@@ -40,7 +42,9 @@ def router(context: Context) -> APIRouter:
     @routes.post("/upload")
     async def upload(request: Request) -> Response:
         length = request.headers.get("content-length", "")
-        if length.isdigit() and int(length) > LARGEST_UPLOAD:
+        if not length.isdigit():
+            return _error("An upload must say how long it is (Content-Length).", 411)
+        if int(length) > LARGEST_UPLOAD:
             return _error(
                 "Together these files are larger than 4 GB. Put them into a folder and use "
                 "`python -m backend import` instead.",
@@ -87,6 +91,12 @@ class _Taking:
             try:
                 if _is_zip(file):
                     self._take_zip(file, name)
+                elif (file.size or 0) > LARGEST_PHOTOGRAPH:
+                    self._refuse(
+                        name,
+                        f"{name} is {(file.size or 0) / 1e6:,.0f} MB; a photograph may have up to "
+                        f"{LARGEST_PHOTOGRAPH / 1e6:,.0f} MB. Scale it down first.",
+                    )
                 else:
                     self._add(name, file.file.read())
             except OSError as error:

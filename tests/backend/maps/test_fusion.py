@@ -65,7 +65,7 @@ def test_very_small_maps_do_not_vanish():
 
 
 @given(cues(UNIT), st.floats(0, 20))
-def test_a_harmonic_mean_lies_between_what_it_averages(maps, weight):
+@@_what_it_averages(maps, weight):
     attention, saliency, _ = maps
     mean = harmonic_mean(attention, saliency, weight)
     assert mean.dtype == np.float32
