@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 # Two networks cover switching to and fro between a pair of weights.
 KEPT_NETWORKS = 2
-# The maps of a 1000 x 750 photograph with three tags come to some 35 MB.
+# The maps of a 1000 x 750 photograph with three tags come to some 45 MB.
 KEPT_BYTES = 192 * 1024 * 1024
 
 INSPECTED_KIND = "cam"

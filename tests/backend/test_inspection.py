@@ -1,6 +1,7 @@
 """One image through every stage: order, what is made again, what is said where one fails."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,7 +11,15 @@ from hypothesis import strategies as st
 from torch import nn
 
 from backend.errors import DataError, RefinementError, SaliencyError
-from backend.inspection import FUSIONS, STAGES, Inspector, Settings, StageMap, standing_after
+from backend.inspection import (
+    FUSIONS,
+    STAGES,
+    Inspector,
+    Settings,
+    StageMap,
+    inspect,
+    standing_after,
+)
 from backend.inspection.inspector import network_size
 from backend.maps.crf import PRESETS, check
 from backend.networks import ClassifierOutput, Normalisation
@@ -134,6 +143,70 @@ def test_zones_follow_their_thresholds(image: np.ndarray) -> None:
     assert (made.array[:, :16] == 0).all()
     assert (made.array[:, 16:] == -1).all()
     assert made.numbers == {"attention": 0.5, "potential": 0.0, "background": 0.5}
+
+
+def test_zones_and_dcsp_labels_are_made_of_each_tags_attention_from_minimum_to_maximum(
+    image: np.ndarray,
+) -> None:
+    # red is 0.25 of its maximum on the right, which is its minimum: no attention at all
+    made = by_stage(inspector().inspect(image, [RED], Settings(low=0.2)))
+    assert (made["zones"].array[:, :16] == 0).all()
+    assert (made["zones"].array[:, 16:] == -1).all()
+    # at gamma 0.4 the mean of 0.25 and saliency 1, 0.4, would be red
+    expected = np.zeros((32, 32), np.uint8)
+    expected[:, 8:16] = RED[0]
+    assert np.array_equal(made["fusion.dcsp"].array, expected)
+    # background where the saliency is 0; where it is 1, red, or doubt where nothing claims it
+    expected[:, 16:24] = 255
+    assert np.array_equal(made["fusion.oaa"].array, expected)
+
+
+def test_attention_that_is_the_same_everywhere_points_nowhere() -> None:
+    made = by_stage(inspector().inspect(np.full((32, 32, 3), 90, np.uint8), [RED]))
+    assert (made["cam:red"].array == 1).all()
+    assert (made["zones"].array == 1).all()
+    assert not made["fusion.dcsp"].array.any()
+
+
+def test_an_id_that_goes_from_one_class_to_another_does_not_take_its_maps_along(
+    image: np.ndarray,
+) -> None:
+    bench, cache = inspector(Pool()), {}
+    list(bench.inspect(image, [(254, "red")], cache=cache))
+    warm = by_stage(bench.inspect(image, [(254, "blue")], cache=cache))
+    cold = by_stage(inspector(Pool()).inspect(image, [(254, "blue")]))
+    assert warm.keys() == cold.keys()
+    for stage, one in warm.items():
+        assert np.array_equal(one.array, cold[stage].array), stage
+    assert bench.network.calls == 1
+
+
+def test_a_cache_given_to_other_weights_by_mistake_brings_none_of_the_first_ones_maps(
+    image: np.ndarray,
+) -> None:
+    cache: dict = {}
+    list(inspector().inspect(image, [RED], cache=cache))
+    card = replace(CARD, classes=("blue", "red", "never"), digest="1" * 64)
+    source = SaliencySource("middle", "test", detector=MiddleIsSalient())
+    swapped = Inspector(Colours(), card, source).inspect(image, [BLUE], cache=cache)
+    assert by_stage(swapped)["cam:blue"].array[0, 0] == 1
+
+
+def test_the_function_yields_what_an_inspector_does(image: np.ndarray) -> None:
+    network, cache = Colours().train(), {}
+    source = SaliencySource("middle", "test", detector=MiddleIsSalient())
+    given = {"network": network, "card": CARD, "saliency": source, "cache": cache}
+    made = list(inspect(image, [RED, BLUE], crf=Pool(), **given))
+    expected = list(inspector(Pool()).inspect(image, [RED, BLUE]))
+    assert [(one.stage, one.tag, one.caption) for one in made] == [
+        (one.stage, one.tag, one.caption) for one in expected
+    ]
+    for one, other in zip(made, expected, strict=True):
+        assert np.array_equal(one.array, other.array)
+    assert not network.training
+    moved = list(inspect(image, [RED], settings=Settings(high=0.5), after="high", **given))
+    assert [one.stage for one in moved] == ["zones"]
+    assert network.calls == 1
 
 
 def test_network_and_detector_run_once_however_the_sliders_move(image: np.ndarray) -> None:
@@ -355,6 +428,18 @@ def test_the_network_sees_the_short_side_at_the_weights_input_size(
         ({"weight": "much"}, "weight"),
         ({"gamma": float("nan")}, "gamma"),
         ({"brightness": 1}, "'brightness'"),
+        ({"weight": 10**400}, "weight was 1000"),
+        ({"weight": True}, "weight was True"),
+        ({"saliency": []}, r"saliency was \[\]; accepted is the name"),
+        ({"fusion": ["dcsp"]}, "fusion was"),
+        ({"crf": []}, "CRF parameters"),
+        ({"crf": 3}, "CRF parameters"),
+        ({"crf": {"iterations": "10"}}, "CRF's iterations was '10'; accepted is 0 to 100"),
+        ({"crf": {"iterations": 10**400}}, r"CRF's iterations was 10+\.\.\."),
+        ({"crf": {"iterations": 2.5}}, "iterations must be a whole number"),
+        ({"crf": {"iterations": None}}, "CRF's iterations was None"),
+        ({"crf": {"gaussian_xy": 0}}, "gaussian_xy must be a number above 0"),
+        ({"crf": {"bilateral_xy": float("inf")}}, "bilateral_xy was inf"),
     ],
 )
 def test_settings_that_cannot_be_are_refused_by_name(given: dict, said: str) -> None:

@@ -1,5 +1,6 @@
 """Decisions through the web routes: recorded, idempotent, undone, refused with a sentence."""
 
+import json
 import sqlite3
 
 import numpy as np
@@ -139,3 +140,26 @@ def test_history_names_who_said_what_in_order(client, rows):
         ("ada", "reject"),
         ("bob", "accept"),
     ]
+
+
+@pytest.mark.parametrize("number", [10**25, -(10**25), 2**63])
+def test_numbers_beyond_any_id_are_refused_with_a_sentence(client, workspace, rows, number):
+    answers = [
+        client.get(f"/tagmask/api/curate/history/{number}"),
+        client.post("/tagmask/api/curate/decide", json=act(rows[0], candidate=number)),
+        client.get("/tagmask/api/curate/counts", params={"run": number}),
+    ]
+    for name in ("tag", "run", "seed", "offset"):
+        answers.append(client.get("/tagmask/api/curate/queue", params={name: number}))
+    for answer in answers:
+        assert answer.status_code == 422
+        assert answer.json()["error"]
+    assert workspace.store.decisions.count() == 0
+
+
+def test_a_time_that_is_no_number_is_refused(client, workspace, rows):
+    body = json.dumps(act(rows[0], client_time=float("inf")))
+    answer = client.post("/tagmask/api/curate/decide", content=body)
+    assert answer.status_code == 422
+    assert "client_time" in answer.json()["error"]
+    assert workspace.store.decisions.count() == 0

@@ -3,9 +3,11 @@
 import errno
 import io
 import json
+import logging
 import struct
 import zipfile
 import zlib
+from hashlib import sha256
 from typing import Any
 
 import cv2
@@ -21,17 +23,16 @@ from backend.weights import WeightsCard, save
 from backend.workspace import Workspace
 
 
-@pytest.fixture
-def run(workspace: Workspace) -> int:
-    """A finished run with the slim network, untrained but for a seed, that knows cat and bird."""
+def finished_run(workspace: Workspace, classes: tuple[str, ...]) -> int:
+    """A finished run with the slim network, untrained but for a seed, that knows these classes."""
     torch.manual_seed(0)
-    network = CamClassifier("slim", 2, head_channels=8, head_layers=1)
+    network = CamClassifier("slim", len(classes), head_channels=8, head_layers=1)
     with torch.no_grad():  # so that attention is above zero somewhere
         network.head[-1].bias += 0.05
     card = WeightsCard(
         name="small", kind="cam", backbone="slim", stride=network.backbone.stride,
-        classes=("cat", "bird"), class_ids=(1, 2), normalisation=CAFFE, input_size=32,
-        architecture=network.settings,
+        classes=classes, class_ids=tuple(range(1, len(classes) + 1)), normalisation=CAFFE,
+        input_size=32, architecture=network.settings,
     )  # fmt: skip
     folder = workspace.runs / "first"
     folder.mkdir()
@@ -39,6 +40,12 @@ def run(workspace: Workspace) -> int:
     id = workspace.store.runs.add("First run", "classify", folder)
     workspace.store.runs.finish(id, {}, "weights.safetensors")
     return id
+
+
+@pytest.fixture
+def run(workspace: Workspace) -> int:
+    """A finished run whose weights know cat and bird."""
+    return finished_run(workspace, ("cat", "bird"))
 
 
 def frames(answer: Any) -> list[tuple[dict, bytes]]:
@@ -139,6 +146,37 @@ def test_a_class_that_only_the_weights_know_can_be_looked_for(
     assert "bird" not in workspace.store.classes.by_name()
 
 
+def test_an_id_borrowed_for_one_class_and_then_another_shows_each_its_own_map(
+    client: TestClient, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ui.inspectors.shipped", list)
+    run = finished_run(workspace, ("train", "tram"))
+
+    def look(tag: str) -> tuple[int, dict[str, tuple[dict, bytes]]]:
+        found = inspect(client, run, tags=[tag], settings={"gamma": 0.05})
+        return found[0][0]["tags"][0]["id"], {header["stage"]: (header, b) for header, b in found}
+
+    borrowed, train = look("train")
+    client.post("/tagmask/api/inspect/tags", json={"image": "image2", "tags": ["train"]})
+    passed_on, tram = look("tram")
+    assert (borrowed, passed_on) == (254, 254)
+    client.app.state.context.inspectors._caches.clear()
+    _, cold = look("tram")
+    for stage in ("cam", "zones", "fusion.seenet", "fusion.dcsp", "fusion.oaa"):
+        assert tram[stage][1] == cold[stage][1], stage
+        assert tram[stage][0]["numbers"] == cold[stage][0]["numbers"], stage
+    assert tram["cam"][1] != train["cam"][1]
+
+
+def test_more_classes_than_a_mask_can_hold_leave_the_rest_out(
+    client: TestClient, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ui.inspectors.shipped", list)
+    finished_run(workspace, tuple(f"kind {number}" for number in range(254)))
+    options = client.get("/tagmask/api/inspect/options").json()
+    assert sorted(each["id"] for each in options["classes"]) == list(range(1, 255))
+
+
 def test_a_tag_the_weights_do_not_know_is_a_note_in_the_stream(
     client: TestClient, run: int
 ) -> None:
@@ -157,6 +195,9 @@ def test_a_tag_the_weights_do_not_know_is_a_note_in_the_stream(
         ({"weights": "shipped:../x"}, "weights"),
         ({"settings": {"gamma": 7}}, "gamma"),
         ({"settings": {"saliency": "folder:/etc"}}, "saliency source"),
+        ({"settings": {"saliency": []}}, "saliency was []"),
+        ({"settings": {"crf": {"iterations": "10"}}}, "iterations"),
+        ({"settings": {"crf": {"iterations": 10**30}}}, "iterations"),
         ({"after": ["nothing"]}, "nothing"),
     ],
 )
@@ -171,6 +212,38 @@ def test_what_cannot_be_inspected_is_a_sentence(
     else:
         assert answer.status_code == 400
         assert said in answer.json()["error"]
+
+
+def test_a_mistake_within_a_stage_ends_the_stream_with_a_sentence_and_is_logged(
+    client: TestClient,
+    run: int,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise RuntimeError("index 3 is out of bounds for axis 0")
+
+    monkeypatch.setattr("backend.maps.zones.ternary_mask", broken)
+    with caplog.at_level(logging.ERROR, "tagmask"):
+        found = [header for header, _ in inspect(client, run)]
+    assert [header["stage"] for header in found] == ["start", "image", "cam", "error", "done"]
+    said = found[-2]["caption"]
+    assert "image0" in said
+    assert "RuntimeError" in said
+    assert "out of bounds" not in said
+    assert said.endswith(".")
+    assert "out of bounds" in caplog.text
+    assert "Traceback" in caplog.text
+
+
+@pytest.mark.parametrize("number", [10**22, -(10**22), 2**63])
+@pytest.mark.parametrize("name", ["offset", "limit", "tag"])
+def test_numbers_beyond_any_image_are_refused_with_a_sentence(
+    client: TestClient, name: str, number: int
+) -> None:
+    answer = client.get("/tagmask/api/inspect/images", params={name: number})
+    assert answer.status_code == 422
+    assert answer.json()["error"].startswith(f"{name}: ")
 
 
 def test_an_image_too_small_to_inspect_says_so_in_the_stream(
@@ -299,7 +372,8 @@ def test_the_mask_on_the_page_becomes_a_candidate_with_its_scores(
     made = client.post("/tagmask/api/inspect/candidate", json=body).json()
     assert made["new"]
     candidate = workspace.store.candidates.get(made["candidate"])
-    assert candidate.method == "cam.dcsp"
+    digest = sha256((workspace.runs / "first" / "weights.safetensors").read_bytes()).hexdigest()
+    assert candidate.method == f"cam.dcsp · small ({digest[:8]}) · classical"
     assert candidate.run_id == run
     assert set(candidate.scores) == {"AC", "CD", "SC"}
     labels = decode_labels(workspace.store.files.read(candidate.digest))

@@ -252,7 +252,7 @@ def outcome(folder: Path, source: "Source", done: dict[str, dict[str, Any]]) -> 
             name
             for told in done.values()
             for name, value in told.items()
-            if type(value) in (int, float)
+            if isinstance(value, int | float)
         }
     )
     metrics = {

@@ -59,13 +59,24 @@ def test_with_no_weight_the_saliency_counts_only_where_there_is_attention():
     np.testing.assert_array_equal(result, np.array([[[0.3, 0]]], dtype=np.float32))
 
 
+def test_saliency_in_bytes_overflows_nowhere(recwarn):
+    # weight 0 is the limit D where there is attention, and 0 where there is none
+    attention, bright = _pixels([0, 1e-30, 1, 255]), np.full((1, 4), 255)
+    result = harmonic_mean(attention, bright, 0)
+    np.testing.assert_array_equal(result[0, 0], np.array([0, 255, 255, 255], np.float32))
+    # 2 A D / (A + D) by hand: 0, 2e-30, 510/256, 255
+    result = harmonic_mean(attention, bright, 1)
+    np.testing.assert_allclose(result[0, 0], [0, 2e-30, 510 / 256, 255], rtol=1e-6)
+    assert not recwarn.list
+
+
 def test_very_small_maps_do_not_vanish():
     result = harmonic_mean(np.full((1, 1), 1e-30), np.full((1, 1), 1e-30))
     assert result[0, 0] == pytest.approx(1e-30)
 
 
 @given(cues(UNIT), st.floats(0, 20))
-@@_what_it_averages(maps, weight):
+def test_a_harmonic_mean_lies_between_what_it_averages(maps, weight):
     attention, saliency, _ = maps
     mean = harmonic_mean(attention, saliency, weight)
     assert mean.dtype == np.float32
