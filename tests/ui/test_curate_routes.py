@@ -159,7 +159,8 @@ def test_numbers_beyond_any_id_are_refused_with_a_sentence(client, workspace, ro
 
 def test_a_time_that_is_no_number_is_refused(client, workspace, rows):
     body = json.dumps(act(rows[0], client_time=float("inf")))
-    answer = client.post("/tagmask/api/curate/decide", content=body)
+    kind = {"Content-Type": "application/json"}
+    answer = client.post("/tagmask/api/curate/decide", content=body, headers=kind)
     assert answer.status_code == 422
     assert "client_time" in answer.json()["error"]
     assert workspace.store.decisions.count() == 0

@@ -1,0 +1,45 @@
+"""What a request may set: names, numbers and their bounds, each refusal a sentence."""
+
+import pytest
+
+from backend.errors import DataError
+from backend.inspection import Settings
+from backend.maps.crf import PRESETS
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"gamma": 1.2}, "gamma"),
+        ({"high": 0.2, "low": 0.5}, "low zone threshold"),
+        ({"fusion": "mean"}, "dcsp"),
+        ({"crf": "nobody"}, "preset 'nobody'"),
+        ({"crf": {"iterations": -1}}, "iterations"),
+        ({"crf": {"colour": 3}}, "CRF parameters"),
+        ({"weight": "much"}, "weight"),
+        ({"gamma": float("nan")}, "gamma"),
+        ({"brightness": 1}, "'brightness'"),
+        ({"weight": 10**400}, "weight was 1000"),
+        ({"weight": True}, "weight was True"),
+        ({"saliency": []}, r"saliency was \[\]; accepted is the name"),
+        ({"fusion": ["dcsp"]}, "fusion was"),
+        ({"crf": []}, "CRF parameters"),
+        ({"crf": 3}, "CRF parameters"),
+        ({"crf": {"iterations": "10"}}, "CRF's iterations was '10'; accepted is 0 to 100"),
+        ({"crf": {"iterations": 10**400}}, r"CRF's iterations was 10+\.\.\."),
+        ({"crf": {"iterations": 2.5}}, "iterations must be a whole number"),
+        ({"crf": {"iterations": None}}, "CRF's iterations was None"),
+        ({"crf": {"gaussian_xy": 0}}, "gaussian_xy must be a number above 0"),
+        ({"crf": {"bilateral_xy": float("inf")}}, "bilateral_xy was inf"),
+    ],
+)
+def test_settings_that_cannot_be_are_refused_by_name(given: dict, said: str) -> None:
+    with pytest.raises(DataError, match=said):
+        Settings.from_json(given)
+
+
+def test_settings_of_a_request_take_presets_by_name_or_number() -> None:
+    assert Settings.from_json({}) == Settings()
+    assert Settings.from_json({"crf": "irn"}).crf == PRESETS["irn"]
+    assert Settings.from_json({"crf": vars(PRESETS["psa"])}).crf == PRESETS["psa"]
+    assert Settings.from_json({"crf": None}).crf is None
