@@ -34,6 +34,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if Path(item.path).is_relative_to(Path(__file__).parent):
             item.add_marker(pytest.mark.browser)
             item.add_marker(pytest.mark.xdist_group("browser"))
+    # Last, because playwright keeps an event loop in the main thread while its browser is open.
+    items.sort(key=lambda item: item.get_closest_marker("browser") is not None)
 
 
 @dataclass

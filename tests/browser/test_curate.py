@@ -171,6 +171,22 @@ def test_a_key_held_down_decides_once(curate: Any, app: Any) -> None:
     assert new_decisions(app) == [(int(before), "accept")]
 
 
+def test_a_mask_that_is_not_on_the_screen_cannot_be_judged(page: Any, app: Any) -> None:
+    page.route("**/api/curate/labels/*", lambda route: route.abort())
+    page.get_by_role("tab", name="Curate", exact=True).click()
+    before = len(verdicts(app))
+    page.get_by_text("This picture could not be loaded").wait_for(timeout=TIMEOUT)
+    assert page.locator(ROOT).get_by_role("button", name="Accept").is_disabled()
+    assert page.locator(ROOT).get_by_role("button", name="Reject").is_disabled()
+    for key in "aax":
+        page.keyboard.press(key)
+    page.wait_for_timeout(300)
+    assert len(verdicts(app)) == before
+    page.unroute("**/api/curate/labels/*")
+    page.locator(f"{ROOT}[data-shown]").wait_for(timeout=TIMEOUT)
+    assert page.locator(ROOT).get_by_role("button", name="Accept").is_enabled()
+
+
 def test_arrows_look_around_without_deciding(curate: Any, app: Any) -> None:
     first = press(curate, "ArrowRight")
     second = press(curate, "ArrowDown")

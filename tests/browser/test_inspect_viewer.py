@@ -159,16 +159,27 @@ def test_tags_are_added_and_removed_by_keyboard_and_kept(inspect: Any) -> None:
     inspect.wait_for_function(
         f"document.querySelectorAll('.tmv-chip').length === {len(before) + 1}"
     )
-    settled(inspect)
     added = tags_of(inspect)
     assert len(added) == len(before) + 1
-    assert inspect.locator('.tmv-panel[data-stage="cam"]').count() == len(added)
+    panels = "document.querySelectorAll('.tmv-panel[data-stage=\"cam\"]').length"
+    inspect.wait_for_function(f"{panels} === {len(added)}")
+    settled(inspect)
     inspect.reload()
     inspect.wait_for_selector(READY, timeout=60_000)
     assert sorted(tags_of(inspect)) == sorted(added)
     inspect.click('input[aria-label="Add a tag"]')
     inspect.keyboard.press("Backspace")
     inspect.wait_for_function(f"document.querySelectorAll('.tmv-chip').length === {len(before)}")
+
+
+def test_enter_in_an_empty_tag_field_adds_nothing(inspect: Any) -> None:
+    before = tags_of(inspect)
+    field = inspect.get_by_role("combobox", name="Add a tag")
+    field.click()
+    for typed in ("", "  "):
+        field.fill(typed)
+        field.press("Enter")
+    assert tags_of(inspect) == before
 
 
 def test_dropped_files_are_taken_in_and_refusals_are_told(inspect: Any, tmp_path: Path) -> None:

@@ -124,13 +124,17 @@ def test_precomputed_saliency_decides_what_is_foreground(
     maps = tmp_path / "saliency"
     maps.mkdir()
     for number in range(8):
-        cv2.imwrite(str(maps / f"im{number}.png"), np.zeros((48, 48), np.uint8))
+        salient = np.full((48, 48), 255 * (number == 3), np.uint8)
+        cv2.imwrite(str(maps / f"im{number}.png"), salient)
     assert make_labels(trained, tiny_voc, tmp_path / "run", "--saliency", f"folder:{maps}") == 0
-    line = scores_of(tmp_path / "run")[0]
+    (line,) = scores_of(tmp_path / "run")
     assert line["saliency"] == f"folder:{maps}"
     assert line["method"].endswith(" · folder:saliency")
-    for path in (tmp_path / "run" / "labels").iterdir():
-        assert not read_labels(path).any()
+    # Where nothing is salient no mask has a pixel of a tag, and there is nothing to review.
+    assert [path.name for path in (tmp_path / "run" / "labels").iterdir()] == ["im3.png"]
+    assert read_labels(tmp_path / "run" / "labels" / "im3.png").any()
+    said = [event["text"] for event in events_of(tmp_path / "run") if event["kind"] == "message"]
+    assert any(text.startswith("im0 has no pixel of any tag") for text in said)
 
 
 def test_the_crf_is_named_in_the_method(trained: Path, tmp_path: Path):

@@ -77,7 +77,9 @@ class Classify(Machine):
     steps: int = option(
         30000, "steps in all; 0: --epochs", section="OAA 4.1", minimum=0, light=0, scenes=0
     )
-    epochs: int = option(15, "passes over the images, where --steps is 0", minimum=1, scenes=12)
+    epochs: int = option(
+        15, "passes over the images, where --steps is 0", minimum=1, maximum=100_000, scenes=12
+    )
     optimiser: str = option(
         "sgd", "what takes the steps", section="OAA 4.1", choices=("sgd", "adamw"), scenes="adamw"
     )

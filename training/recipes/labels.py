@@ -190,6 +190,9 @@ def label(
             scores = dict(made.numbers)
     if labels is None:
         return Done(item.name, why_not=f"{item.name} has no labels: {' '.join(notes)}")
+    if not ((labels > 0) & (labels < 255)).any():
+        # There is nothing in it to review, and nothing to learn from.
+        return Done(item.name, why_not=f"{item.name} has no pixel of any tag in its mask.")
     write_labels(folder / "labels" / f"{item.name}.png", labels)
     return Done(item.name, method, scores, maps)
 

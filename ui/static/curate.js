@@ -77,7 +77,8 @@ class CurateTab {
 
   decide(verdict) {
     const row = this.queue.current;
-    if (!row || this.readOnly) return;
+    // Nobody judges a mask that was not on the screen; looking on without one is what Skip is for.
+    if (!row || this.readOnly || (verdict !== "skip" && this.ready !== row.id)) return;
     this.#count(row.verdict, verdict);
     row.verdict = verdict;
     row.reviewer = reviewer();
@@ -172,9 +173,9 @@ class CurateTab {
   #renderPicture() {
     const row = this.queue.current;
     this.message.hidden = Boolean(row);
-    for (const name of ["accept", "reject", "skip"]) this.buttons[name].disabled = !row || Boolean(this.readOnly);
     if (!row) {
-      this.shown = null;
+      this.shown = this.ready = null;
+      this.#allow();
       this.view.show(null);
       this.details.replaceChildren();
       this.message.replaceChildren(...this.#nothing());
@@ -184,8 +185,12 @@ class CurateTab {
     for (const next of this.queue.upcoming) this.pictures.get(next);
     if (this.shown !== row.id) {
       this.shown = row.id;
+      this.ready = null;
       const show = (picture) => {
         if (this.shown !== row.id) return;
+        this.ready = row.id;
+        this.#allow();
+        this.message.hidden = true;
         this.view.show(picture, this.colours);
         this.details.replaceChildren(...detailsOf(row, this.setup, picture.labels));
         this.root.dataset.shown = row.id;
@@ -194,11 +199,38 @@ class CurateTab {
         show(entry.ready);
       } else {
         this.details.replaceChildren(...detailsOf(row, this.setup, null));
-        entry.promise.then(show, (error) => { this.view.show(null); toast(error.message, "bad"); });
+        this.view.show(null);
+        entry.promise.then(show, (error) => this.#missing(row, error));
       }
+      this.#allow();
     } else {
       this.details.replaceChildren(...detailsOf(row, this.setup, entry.ready?.labels ?? null));
     }
+  }
+
+  /** Accept and Reject wait until the mask is on the screen. */
+  #allow() {
+    const row = this.queue.current;
+    const off = !row || Boolean(this.readOnly);
+    this.buttons.skip.disabled = off;
+    this.buttons.accept.disabled = this.buttons.reject.disabled = off || this.ready !== row.id;
+  }
+
+  /** The picture did not come: says so where it would be, and asks again while it is waited for. */
+  #missing(row, error) {
+    if (this.shown !== row.id) return;
+    this.message.replaceChildren(
+      el("h2", {}, "This picture could not be loaded"),
+      el("p", {}, `${error.message} It is asked for again every few seconds; until it is here it can be skipped, but not judged.`));
+    this.message.hidden = false;
+    setTimeout(() => {
+      if (this.shown !== row.id || this.ready === row.id) return;
+      this.pictures.get(row).promise.then((picture) => {
+        if (this.shown !== row.id) return;
+        this.shown = null;
+        this.#renderPicture();
+      }, (again) => this.#missing(row, again));
+    }, 2500);
   }
 
   #nothing() {
@@ -210,6 +242,9 @@ class CurateTab {
     }
     if (!narrowed && verdict === "undecided") {
       return [el("h2", {}, "Every candidate is decided"), el("p", {}, `${formatNumber(this.counts.verdicts.accept)} accepted, ${formatNumber(this.counts.verdicts.reject)} rejected, ${formatNumber(this.counts.verdicts.skip)} skipped. Freeze the accepted set in Train and train again.`)];
+    }
+    if (this.queue.rows.length && verdict === "undecided") {
+      return [el("h2", {}, "Every candidate under these filters is decided"), el("p", {}, "Loosen a filter on the left to go on with others.")];
     }
     return [el("h2", {}, "Nothing matches these filters"), el("p", {}, "Loosen a filter on the left; the queue shows what is left at once.")];
   }

@@ -4,7 +4,10 @@ const IGNORE = 255;
 
 /** Fetches a label map by digest: {width, height, ids: Uint8Array}. */
 export async function fetchLabels(digest, { signal } = {}) {
-  const response = await fetch(`/tagmask/api/curate/labels/${digest}`, { signal });
+  const response = await fetch(`/tagmask/api/curate/labels/${digest}`, { signal }).catch((error) => {
+    if (error.name === "AbortError") throw error;
+    throw new Error("The server does not answer.");
+  });
   if (!response.ok) throw new Error(`The mask ${digest.slice(0, 12)} could not be loaded.`);
   const ids = new Uint8Array(await response.arrayBuffer());
   return {

@@ -30,7 +30,9 @@ export class Pictures {
 
 async function load(row) {
   const [image, labels] = await Promise.all([
-    fetch(`/tagmask/files/${row.image_digest}`).then(async (response) => {
+    fetch(`/tagmask/files/${row.image_digest}`).catch(() => {
+      throw new Error("The server does not answer.");
+    }).then(async (response) => {
       if (!response.ok) throw new Error(`The photograph ${row.image_name} could not be loaded; is its file still in the workspace?`);
       return createImageBitmap(await response.blob(), { imageOrientation: "from-image" });
     }),

@@ -34,7 +34,7 @@ export class SettingsPanel {
   #slider({ title, about, min, max, step }, holder, name, changed = name) {
     const digits = step < 0.1 ? 2 : step < 1 ? 1 : 0;
     const range = el("input", { type: "range", min, max, step, "aria-label": title, title: about, oninput: () => set(Number(range.value)) });
-    const number = el("input", { type: "number", class: "tmv-number", min, max, step, "aria-label": `${title}, as a number`, title: about, onchange: () => set(Number(number.value)) });
+    const number = el("input", { type: "number", class: "tmv-number", min, max, step, "aria-label": `${title}, as a number`, title: about, onchange: () => (number.value.trim() === "" ? show() : set(Number(number.value))) });
     const undo = el("button", { type: "button", class: "tmv-undo", "aria-label": `Reset ${title}`, onclick: () => set(this.#default(holder, name)) }, "↺");
     const show = () => {
       const value = holder()?.[name];

@@ -18,7 +18,7 @@ export class Tags {
     this.input = el("input", {
       class: "tm-input", role: "combobox", "aria-expanded": "false", "aria-controls": list, "aria-autocomplete": "list", autocomplete: "off", spellcheck: "false",
       placeholder: "Add a tag", "aria-label": "Add a tag",
-      oninput: () => { this.at = 0; this.#open(); }, onfocus: () => this.#open(), onclick: () => this.#open(),
+      oninput: () => { this.at = 0; this.moved = false; this.#open(); }, onfocus: () => this.#open(), onclick: () => this.#open(),
       onblur: () => this.#close(), onkeydown: (event) => this.#key(event),
     });
     this.list = el("div", { class: "tmv-options", role: "listbox", id: list, hidden: true, onmousedown: (event) => event.preventDefault() });
@@ -72,11 +72,19 @@ export class Tags {
         el("i", { class: "tmv-dot", style: { background: colour } }), name,
         this.known?.has(name.toLowerCase()) ? null : el("span", { class: "tm-faint" }, "not in these weights"))));
     if (!found.length) {
-      this.list.replaceChildren(el("div", { class: "tmv-none" }, this.input.value ? `Nothing is called '${this.input.value.trim()}' here or in the weights.` : "Every class is a tag already."));
+      this.list.replaceChildren(el("div", { class: "tmv-none" }, this.#nothing()));
     }
     this.list.children[this.at]?.scrollIntoView({ block: "nearest" });
     if (found.length) this.input.setAttribute("aria-activedescendant", `${this.list.id}-${this.at}`);
     else this.input.removeAttribute("aria-activedescendant");
+  }
+
+  #nothing() {
+    const wanted = this.input.value.trim();
+    if (!wanted) return "Every class is a tag already.";
+    if (this.names.some((name) => name.toLowerCase() === wanted.toLowerCase())) return `'${wanted}' is a tag of this image already.`;
+    const shown = wanted.length > 40 ? `${wanted.slice(0, 40)}…` : wanted;
+    return `No class is called '${shown}'. New classes are made in the Data tab.`;
   }
 
   #close() {
@@ -89,10 +97,12 @@ export class Tags {
     if (event.key === "ArrowDown" || event.key === "ArrowUp") {
       event.preventDefault();
       this.at = (this.at + (event.key === "ArrowDown" ? 1 : -1) + found.length) % Math.max(found.length, 1);
+      this.moved = true;
       this.#open();
     } else if (event.key === "Enter") {
       event.preventDefault();
-      if (!this.list.hidden && found[this.at]) this.#add(found[this.at].name);
+      // With nothing typed, only a name that the arrows went to is meant.
+      if (!this.list.hidden && found[this.at] && (this.input.value.trim() || this.moved)) this.#add(found[this.at].name);
     } else if (event.key === "Backspace" && !this.input.value && this.names.length) {
       this.#set(this.names.slice(0, -1));
     } else if (event.key === "Escape") {
@@ -105,6 +115,7 @@ export class Tags {
   #add(name) {
     this.input.value = "";
     this.at = 0;
+    this.moved = false;
     this.#set([...this.names, name]);
     this.#open();
   }
