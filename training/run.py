@@ -16,6 +16,7 @@ from training.errors import TrainingError
 from training.events import EVENTS, EventWriter, last_kind
 
 CONFIG = "config.json"
+PROVENANCE = "provenance.json"
 FORMAT = 1
 PROGRESS_SECONDS = 1.0
 PRINTED_SECONDS = 10.0
@@ -135,6 +136,12 @@ def earlier_config(folder: Path, *, resume: bool) -> dict[str, Any] | None:
             f"{folder} already holds a run. Add --resume to go on with it, or choose another --out."
         )
     return None
+
+
+def write_provenance(folder: Path, told: Mapping[str, Any]) -> None:
+    """Writes where a run's weights, data and saliency come from to its provenance.json."""
+    text = json.dumps(told, indent=2, ensure_ascii=False)
+    write_whole(folder / PROVENANCE, text.encode() + b"\n")
 
 
 def make_folder(folder: Path) -> None:

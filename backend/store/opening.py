@@ -184,7 +184,8 @@ def inspect(path: Path) -> int:
             header = file.read(100)
     except FileNotFoundError as error:
         raise StoreError(
-            f"There is no database at {path}; `python -m backend init` makes one."
+            f"There is no database at {path}. Restore it from a backup, or make a new workspace in "
+            "another folder with `python -m backend init`."
         ) from error
     except OSError as error:
         raise StoreError(f"The database {path} cannot be read: {error.strerror}.") from error

@@ -28,8 +28,10 @@ def test_a_run_folder_holds_all_that_others_look_for(trained: Path):
         "events.jsonl",
         "heartbeat",
         "maps",
+        "provenance.json",
         "weights.safetensors",
     }
+    assert json.loads((trained / "provenance.json").read_text())["trunk"] == {"text": "random"}
     kinds = [event["kind"] for event in events_of(trained)]
     assert kinds[0] == "started"
     assert kinds[-1] == "finished"

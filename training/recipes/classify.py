@@ -126,6 +126,7 @@ def run(settings: Classify, run: "Run") -> dict[str, Any]:
     from training.machine import open_fabric
     from training.maps_export import Looks, export_maps, measure_maps
     from training.networks import WEIGHTS, new_classifier, save_classifier
+    from training.run import write_provenance
     from training.sources import described, open_tagged
     from training.views import Augmentation
 
@@ -133,6 +134,7 @@ def run(settings: Classify, run: "Run") -> dict[str, Any]:
     fabric = open_fabric(settings)
     source, class_ids = open_tagged(run)
     network, normalisation, origin = new_classifier(settings, len(class_ids), run)
+    write_provenance(run.folder, {"trunk": origin, "data": described(source)})
 
     augmentation = Augmentation(
         size=settings.size,

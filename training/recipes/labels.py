@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from backend.atomic import write_whole
 from training.errors import TrainingError
 from training.options import option
 from training.recipes import Recipe
+from training.run import PROVENANCE, write_provenance
 
 if TYPE_CHECKING:
     from backend.exchange.sources import Item, Source
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from training.run import Run
 
 SCORES = "scores.jsonl"
-PROVENANCE = "provenance.json"
 FUSIONS = ("seenet", "dcsp", "oaa")
 CRF_PRESETS = ("dcsp", "deeplab", "psa", "irn", "oaa", "none")
 
@@ -224,9 +223,8 @@ def record_provenance(folder: Path, card: "WeightsCard", saliency: "SaliencySour
     Raises TrainingError where a run goes on with other weights than it began with: half its
     labels would be another network's.
     """
-    path = folder / PROVENANCE
     try:
-        before = json.loads(path.read_bytes())["weights"]
+        before = json.loads((folder / PROVENANCE).read_bytes())["weights"]
         name, digest = str(before["name"]), str(before["digest"])
     except (OSError, ValueError, KeyError, TypeError):
         name = digest = ""
@@ -240,7 +238,7 @@ def record_provenance(folder: Path, card: "WeightsCard", saliency: "SaliencySour
         "weights": {"name": card.name, "digest": card.digest, "origin": card.origin},
         "saliency": {"name": saliency.name, "origin": saliency.origin},
     }
-    write_whole(path, json.dumps(told, indent=2, ensure_ascii=False).encode() + b"\n")
+    write_provenance(folder, told)
 
 
 def short_name(saliency: "SaliencySource") -> str:
