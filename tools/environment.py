@@ -24,6 +24,8 @@ CRF_LINE = "./third_party/pydensecrf"
 # Without a GPU driver the exact release comes first: where a CPU build of it is at hand (a wheel
 # folder in PIP_FIND_LINKS, say), pip takes that build, and the range in requirements.txt keeps it.
 CPU_TORCH = "torch==2.13.0"
+FAILED = "crf-failed"
+DID_NOT_COMPILE = f"it did not compile here (delete .venv/{FAILED} to try once more)"
 
 
 def main() -> int:
@@ -43,16 +45,16 @@ def main() -> int:
         problem = install(wanted, compiler_missing)
         if problem:
             return say(problem)
-        if not installed("pydensecrf"):
-            compiler_missing = compiler_missing or "it did not compile; the messages are above"
-        # What a developer needs contains what a user needs. A list without the CRF has another
-        # digest, so the next call tries again.
+        if not compiler_missing and not installed("pydensecrf"):
+            compiler_missing = DID_NOT_COMPILE
+            (VENV / FAILED).write_text(crf_attempt())
+        # What a developer needs contains what a user needs.
         for name in ("user", wanted):
             (VENV / f"{name}.stamp").write_text(requirements_digest(name, compiler_missing))
     if compiler_missing:
         say(
             f"the dense CRF (pydensecrf) is left out, because {compiler_missing}. Everything else "
-            "works. To add it: apt-get install g++ python3-dev, then run this again."
+            "works. It needs g++ and python3-dev; with both there, run this again."
         )
         return 1 if os.environ.get("TAGMASK_CRF_REQUIRED") == "1" else 0
     return 0
@@ -105,11 +107,21 @@ def missing_for_crf() -> str:
     """'' when pydensecrf can be compiled or is there already, else why not."""
     if installed("pydensecrf"):
         return ""
-    if not (shutil.which(os.environ.get("CXX", "g++")) or shutil.which("c++")):
+    if not shutil.which(os.environ.get("CXX", "g++")):
         return "no C++ compiler was found (package g++)"
+    if (VENV / FAILED).is_file() and (VENV / FAILED).read_text() == crf_attempt():
+        return DID_NOT_COMPILE
     if not (Path(sysconfig.get_paths()["include"]) / "Python.h").exists():
         return "Python's headers were not found (package python3-dev)"
     return ""
+
+
+def crf_attempt() -> str:
+    """What decides whether pydensecrf compiles; while it stays the same, trying again is idle."""
+    compiler = shutil.which(os.environ.get("CXX", "g++")) or ""
+    version = subprocess.run([compiler, "--version"], capture_output=True, text=True, check=False)
+    recipe = "".join(file.read_text() for file in sorted((ROOT / CRF_LINE).glob("*.*")))
+    return hashlib.sha256(f"{version.stdout}{sys.version}{recipe}".encode()).hexdigest()
 
 
 def missing_library() -> str:

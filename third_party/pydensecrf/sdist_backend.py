@@ -49,8 +49,10 @@ def _fetch(scratch: Path) -> Path:
 
 
 def _patched(archive: Path) -> Path:
+    # Python 3.11.2, Debian 12's, has no filters yet; what is unpacked is pinned by its hash.
+    safely = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}
     with tarfile.open(archive) as tar:
-        tar.extractall(archive.parent, filter="data")
+        tar.extractall(archive.parent, **safely)
     source = archive.parent / "pydensecrf-1.0rc3"
     for stale in ("eigen.cpp", "densecrf.cpp"):
         (source / "pydensecrf" / stale).unlink()
