@@ -124,7 +124,8 @@ def test_a_worker_that_died_idle_is_replaced_without_anyone_noticing(pool):
     pool.refine(*_toy(), PRESETS["dcsp"])
     (worker,) = _workers()
     os.kill(worker.pid, signal.SIGKILL)
-    _until(lambda: not _workers())
+    # A dying process loses its command line some time before its parent can see that it ended.
+    _until(lambda: worker.status() == psutil.STATUS_ZOMBIE)
     assert pool.refine(*_toy(), PRESETS["dcsp"]).shape == (3, 20, 30)
     assert _workers()[0].pid != worker.pid
 
