@@ -29,6 +29,10 @@ class WeightsError(TagmaskError):
     """Weights are missing, corrupt or do not fit the network."""
 
 
+class GradientError(TagmaskError):
+    """A network or one of its layers has no gradient maps to give."""
+
+
 class SaliencyError(TagmaskError):
     """A saliency source is missing or unusable."""
 

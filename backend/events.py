@@ -16,6 +16,8 @@ KINDS = frozenset(
         "epoch",
         "message",
         "metric",
+        "validation",
+        "film",
         "checkpoint",
         "finished",
         "failed",

@@ -18,7 +18,7 @@ FORBIDDEN = {
         "backend.store", "backend.workspace", "backend.supervisor", "backend.intake",
     ),
     "ui": ("training", "app"),
-    "backend.networks": ("backend.weights", "backend.images", "backend.maps"),
+    "backend.networks": ("backend.weights", "backend.images"),
     "backend.exchange": ("backend.store", "backend.workspace", "torch"),
 }  # fmt: skip
 
@@ -136,7 +136,7 @@ def test_a_bare_machine_can_import_what_a_gpu_node_needs() -> None:
     needed = (
         "backend.maps", "backend.networks", "backend.inspection", "backend.weights",
         "backend.exchange", "backend.images", "backend.labels", "backend.saliency",
-        "backend.refinement", "backend.atomic", "training",
+        "backend.refinement", "backend.atomic", "backend.gradients", "training",
     )  # fmt: skip
     done = subprocess.run(
         [sys.executable, "-c", BARE, *needed], cwd=ROOT, capture_output=True, text=True, check=False

@@ -26,11 +26,19 @@ def newest(folder: Path) -> Path | None:
 class Saver:
     """Saves when it is time, but never spends more than a part of the run on it."""
 
-    def __init__(self, folder: Path, kept: "Mapping[str, Kept]", every: float, most: float) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        kept: "Mapping[str, Kept]",
+        every: float,
+        most: float,
+        about: Mapping[str, str] | None = None,
+    ) -> None:
         self.folder = folder
         self.kept = kept
         self.every = every
         self.most = most
+        self.about = dict(about or {})
         self._last = time.monotonic()
         self._took = 0.0
 
@@ -47,6 +55,7 @@ class Saver:
         start = time.monotonic()
         content = {
             "format": FORMAT,
+            "about": self.about,
             "kept": {name: each.state_dict() for name, each in self.kept.items()},
             "position": asdict(position),
             "random": torch.get_rng_state(),
@@ -65,16 +74,29 @@ class Saver:
 
 
 def restore(
-    folder: Path, kept: "Mapping[str, Kept]", position: "Position", device: torch.device
+    folder: Path,
+    kept: "Mapping[str, Kept]",
+    position: "Position",
+    device: torch.device,
+    about: Mapping[str, str] | None = None,
 ) -> bool:
     """Puts the newest checkpoint's contents in their place; False where there is none.
 
-    Raises TrainingError where the file is damaged or of another network.
+    Raises TrainingError where the file is damaged, of another network, or was saved by a run of
+    which `about` says something else.
     """
     path = newest(folder)
     if path is None:
         return False
     content = _read(path, device)
+    # Tensors of the same shapes may mean something else: another recipe's, or other classes.
+    for name, value in (about or {}).items():
+        before = content.get("about", {}).get(name, value)
+        if before != value:
+            raise TrainingError(
+                f"{path} is of the {name} {before}, but this run is of {value}. Remove it to begin "
+                "again, or start in another --out."
+            )
     try:
         for name, each in kept.items():
             each.load_state_dict(content["kept"][name])

@@ -140,6 +140,7 @@ class Batches:
         self.rank, self.ranks = rank, ranks
         # Of uneven parts each rank takes as many as the smallest has, so that none waits.
         self.images = len(dataset) // ranks or 1
+        self.current_epoch = 0
         self._wanted: list[list[Key]] = []
         self._loader = DataLoader(
             dataset,
@@ -157,7 +158,8 @@ class Batches:
         return -(-self.images // self.batch)
 
     def epoch(self, epoch: int, start: int = 0) -> Iterator[Batch]:
-        """The batches of one epoch, from number `start` on."""
+        """The batches of one epoch, from number `start` on; `current_epoch` is then this one."""
+        self.current_epoch = epoch
         order = np.random.default_rng((self.seed, epoch)).permutation(len(self.dataset))
         mine = order[self.rank :: self.ranks][: self.images].tolist()
         keys: list[Key] = [(index, (self.seed, epoch, index)) for index in mine]

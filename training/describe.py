@@ -7,7 +7,7 @@ from training.recipes import Recipe, find_recipe, recipe_names
 
 FORMAT = 1
 # The page shows these kinds; lists of numbers are written with commas.
-SHOWN_KINDS = {"floats": "str"}
+SHOWN_KINDS = {"floats": "str", "ints": "str"}
 
 
 def describe() -> dict[str, Any]:

@@ -44,6 +44,13 @@ class Kept(Protocol):
     def load_state_dict(self, state: Any, /) -> Any: ...
 
 
+class Watch(Protocol):
+    """Whatever looks at the network on its way and changes nothing about it."""
+
+    def due(self, step: int, steps: int) -> bool: ...
+    def look(self, network: nn.Module, step: int) -> None: ...
+
+
 @dataclass(frozen=True)
 class Plan:
     """How long and how fast: `steps` steps, or `epochs` epochs where it is 0.
@@ -98,15 +105,18 @@ def fit(
     plan: Plan,
     *,
     keep: Mapping[str, Kept] | None = None,
+    watch: Watch | None = None,
+    about: Mapping[str, str] | None = None,
     checkpoint_every: float = 60.0,
     lower: str = "--batch",
 ) -> tuple[nn.Module, dict[str, float]]:
     """Trains a network; returns it set up on its device, and the means of the last whole epoch.
 
     `step(network, batch)` gives losses, of which "total" is followed downhill, and measures to
-    average, one value an epoch. `keep` goes into the checkpoints. `lower` names the flags that
-    lower the memory needed. Raises Diverged, OutOfMemory, TrainingError (a full disk, a checkpoint
-    of another run) and, once saved, Cancelled.
+    average, one value an epoch. `keep` goes into the checkpoints; `watch` is asked after each step
+    and looks before its checkpoint. `about` says what must be the same where a checkpoint is gone
+    on from. `lower` names the flags that lower the memory needed. Raises Diverged, OutOfMemory,
+    TrainingError (a full disk, a checkpoint of another run) and, once saved, Cancelled.
     """
     network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     network, optimiser = fabric.setup(network, optimiser)
@@ -114,11 +124,11 @@ def fit(
         group["initial_lr"] = group["lr"]
     kept: dict[str, Kept] = {"network": network, "optimiser": optimiser, **(keep or {})}
     position = Position()
-    if run.resume and checkpoints.restore(run.folder, kept, position, fabric.device):
+    if run.resume and checkpoints.restore(run.folder, kept, position, fabric.device, about):
         run.message(f"Resumed at step {position.step} from {checkpoints.newest(run.folder)}.")
     steps = plan.length(len(batches))
     clock = Clock(position.step)
-    saver = checkpoints.Saver(run.folder, kept, checkpoint_every, MOST_TIME_SAVING)
+    saver = checkpoints.Saver(run.folder, kept, checkpoint_every, MOST_TIME_SAVING, about)
     network.train()
     while position.step < steps:
         for batch in batches.epoch(position.epoch, position.batch):
@@ -132,7 +142,8 @@ def fit(
                 raise _explained(problem, lower) from problem
             values = {name: value.item() for name, value in {**losses, **measures}.items()}
             if not math.isfinite(values["total"]):
-                raise Diverged(_diverged(run, values["total"], position.step + 1, steps))
+                what = f"The loss became {values['total']} at step {position.step + 1} of {steps}"
+                raise Diverged(_diverged(run, what))
             if plan.clip:
                 fabric.clip_gradients(network, optimiser, max_norm=plan.clip)
             optimiser.step()
@@ -159,8 +170,13 @@ def fit(
                 )
             if position.batch == len(batches) or position.step == steps:
                 _end_epoch(run, position)
+            if watch is not None and watch.due(position.step, steps):
+                _look(watch, network, position.step, fabric.device)
             done = position.step == steps
             if saver.is_due or run.stopping or done:
+                if not _is_finite(network):
+                    what = f"The weights were no longer numbers after step {position.step} of "
+                    raise Diverged(_diverged(run, f"{what}{steps}"))
                 saver.save(position)
                 run.event("checkpoint", step=position.step)
             run.check()
@@ -187,6 +203,17 @@ class Clock:
         return a_step * (steps - step)
 
 
+def _look(watch: Watch, network: nn.Module, step: int, device: torch.device) -> None:
+    """One look in evaluation mode; torch's random states and the mode are then as before."""
+    devices = [device] if device.type == "cuda" else []
+    with torch.random.fork_rng(devices=devices):
+        network.eval()
+        try:
+            watch.look(network, step)
+        finally:
+            network.train()
+
+
 def is_out_of_memory(problem: BaseException) -> bool:
     """Whether torch failed because a device's memory is full."""
     return isinstance(problem, torch.OutOfMemoryError) or "can't allocate memory" in str(problem)
@@ -202,12 +229,17 @@ def _explained(problem: RuntimeError, lower: str) -> Exception:
     )
 
 
-def _diverged(run: Run, loss: float, step: int, steps: int) -> str:
+def _is_finite(network: nn.Module) -> bool:
+    """Whether every weight and statistic of a network is a number."""
+    return all(bool(each.isfinite().all()) for each in network.state_dict().values())
+
+
+def _diverged(run: Run, what: str) -> str:
     saved = checkpoints.newest(run.folder)
     kept = f"{saved} is from before" if saved else "there was no checkpoint yet"
     return (
-        f"The loss became {loss} at step {step} of {steps}, so the training stopped; {kept}. Lower "
-        "--learning-rate, limit the gradient with --clip 5, or compute with --precision 32."
+        f"{what}, so the training stopped; {kept}. Lower --learning-rate, limit the gradient with "
+        "--clip 5, or compute with --precision 32."
     )
 
 

@@ -1,28 +1,35 @@
 """A trained network's attention maps, one file per image and tag: maps/IMAGE/CLASS.png."""
 
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
 import torch
 from torch import nn
 
-from backend.exchange.sources import Source
+from backend.exchange.sources import Item, Source
 from backend.images import read_image, require_usable
 from backend.labels import read_heat, write_heat
 from backend.maps.attention import normalise, resize
 from backend.networks.normalisation import Normalisation
 from training.data import tag_matrix
 from training.evaluation import THRESHOLDS, miou, threshold_sweep
+from training.loop import Diverged
 from training.run import Run
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
 SMALLEST_SIDE = 32
+READ_AHEAD = 4
+
+# An image and the network's outputs for its tags -> its maps float32 (K,h,w) in 0..1.
+MapsOf = Callable[[Item, Sequence[int]], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -63,14 +70,14 @@ def export_maps(
 ) -> Exported:
     """Writes folder/IMAGE/CLASS.png for every image and each of its tags that the network knows.
 
-    Raises ImageError for an unreadable image, DataError where a file cannot be written, and
-    Cancelled.
+    Images are read ahead by a thread, a few at a time, so that neither the network waits nor the
+    memory grows. Raises ImageError for an unreadable image, DataError where a file cannot be
+    written, Diverged where the network gives no numbers, and Cancelled.
     """
     tags = tag_matrix(source.items, class_ids).bool()
     written, right = 0, 0
-    for number, item in enumerate(source.items):
+    for number, (item, image) in enumerate(_read_ahead(source.items)):
         run.check()
-        image = require_usable(read_image(item.image), item.name)
         columns = torch.nonzero(tags[number]).flatten().tolist()
         maps, scores = attention(fabric, network, image, columns, normalisation, looks)
         right += int(((scores > 0) == tags[number]).sum())
@@ -79,6 +86,43 @@ def export_maps(
             written += 1
         run.progress(number + 1, len(source.items), stage="maps")
     return Exported(written, right / max(1, tags.numel()))
+
+
+def write_maps(
+    run: Run, source: Source, class_ids: Sequence[int], folder: Path, maps_of: MapsOf
+) -> int:
+    """Writes folder/IMAGE/CLASS.png of maps that are there already; how many."""
+    tags = tag_matrix(source.items, class_ids)
+    written = 0
+    for item, row in zip(source.items, tags, strict=True):
+        run.check()
+        columns = row.nonzero().flatten().tolist()
+        for column, heat in zip(columns, maps_of(item, columns), strict=True):
+            write_heat(folder / item.name / f"{source.classes[class_ids[column]]}.png", heat)
+            written += 1
+    return written
+
+
+def _read_ahead(items: Sequence[Item]) -> Iterator[tuple[Item, np.ndarray]]:
+    """Each item with its image, read while the ones before it are looked at."""
+    with ThreadPoolExecutor(1) as reader:
+        waiting: deque[tuple[Item, Future[np.ndarray]]] = deque()
+        try:
+            for item in items:
+                waiting.append((item, reader.submit(_read, item)))
+                if len(waiting) > READ_AHEAD:
+                    first, image = waiting.popleft()
+                    yield first, image.result()
+            while waiting:
+                first, image = waiting.popleft()
+                yield first, image.result()
+        finally:
+            for _, image in waiting:
+                image.cancel()
+
+
+def _read(item: Item) -> np.ndarray:
+    return require_usable(read_image(item.image), item.name)
 
 
 def measure_maps(source: Source, class_ids: Sequence[int], folder: Path) -> dict[str, float]:
@@ -117,9 +161,10 @@ def attention(
     normalisation: Normalisation,
     looks: Looks,
 ) -> tuple[np.ndarray, torch.Tensor]:
-    """Fused attention maps float32 (K,h,w) in 0..1 of the network's outputs `columns`, and its
-    scores (C,) at the scale nearest 1. image uint8 (H,W,3).
+    """Fused attention maps float32 (K,h,w) in 0..1 of the network's outputs `columns`, the image's
+    tags, and its scores (C,) at the scale nearest 1. image uint8 (H,W,3).
     """
+    bare: Any = getattr(network, "module", network)
     seen: list[np.ndarray] = []
     scores = torch.empty(0)
     nearest = min(looks.scales, key=lambda scale: abs(scale - 1.0))
@@ -128,10 +173,20 @@ def attention(
         batch = normalisation.tensor(small)[None]
         if looks.flip:
             batch = torch.cat([batch, batch.flip(-1)])
-        output = network(fabric.to_device(batch.contiguous(memory_format=torch.channels_last)))
+        batch = fabric.to_device(batch.contiguous(memory_format=torch.channels_last))
+        tags = torch.zeros(len(batch), bare.num_classes, device=batch.device)
+        tags[:, columns] = 1.0
+        with fabric.autocast():
+            output = bare.attend(batch, tags)
         if scale == nearest:
             scores = output.scores[0].float().cpu()
         raw = output.maps[:, columns].float().cpu().numpy()
+        if not (np.isfinite(raw).all() and bool(output.scores.isfinite().all())):
+            raise Diverged(
+                "The network's maps are no longer numbers: its last steps left them. Train again "
+                "in another --out with a lower --learning-rate, or limit the gradient with --clip "
+                "5."
+            )
         seen.append(normalise(raw[0]))
         if looks.flip:
             seen.append(normalise(raw[1])[:, :, ::-1])

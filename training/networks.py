@@ -2,9 +2,10 @@
 
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
+from backend.networks.backbone import Backbone
 from backend.networks.classifier import CamClassifier
-from backend.networks.normalisation import TORCHVISION, Normalisation
-from backend.weights import WeightsCard, backbone_weights, load_backbone, save
+from backend.networks.normalisation import Normalisation
+from backend.weights import BackboneWeights, WeightsCard, backbone_weights, load_backbone, save
 from training.run import Run
 
 if TYPE_CHECKING:
@@ -13,13 +14,18 @@ if TYPE_CHECKING:
 WEIGHTS = "weights.safetensors"
 
 
-class ClassifierSettings(Protocol):
-    """What a recipe's settings say of its classification network."""
+class Starts(Protocol):
+    """What a recipe's settings say of its trunk."""
 
     @property
     def backbone(self) -> str: ...
     @property
     def weights(self) -> str: ...
+
+
+class HeadSettings(Starts, Protocol):
+    """What a recipe's settings say of a trunk and the head on it."""
+
     @property
     def stride(self) -> int: ...
     @property
@@ -34,15 +40,18 @@ class ClassifierSettings(Protocol):
     def head_start(self) -> str: ...
 
 
-def new_classifier(
-    settings: ClassifierSettings, classes: int, run: Run
-) -> tuple[CamClassifier, Normalisation, dict[str, Any]]:
-    """The network at its start, how its input is normalised, and where its trunk comes from.
+class OnBackbone(Protocol):
+    """A network that stands on a backbone and can be built again from its settings."""
 
-    Raises WeightsError where no initial weights fit and random ones were not asked for.
-    """
-    start = backbone_weights(settings.backbone, settings.weights or None, data=run.data)
-    network = CamClassifier(
+    backbone: Backbone
+    settings: dict[str, Any]
+
+
+def cam_classifier(
+    settings: HeadSettings, classes: int, kind: type[CamClassifier] = CamClassifier
+) -> CamClassifier:
+    """The classification network of these settings, with random weights."""
+    return kind(
         settings.backbone,
         classes,
         stride=settings.stride or None,
@@ -52,18 +61,32 @@ def new_classifier(
         frozen_norm=settings.frozen_norm,
         head_start=settings.head_start,
     )
+
+
+def trunk_weights(settings: Starts, run: Run) -> BackboneWeights | None:
+    """The trunk's initial weights, None for random ones.
+
+    Raises WeightsError where none fit and random ones were not asked for.
+    """
+    return backbone_weights(settings.backbone, settings.weights or None, data=run.data)
+
+
+def begin(network: OnBackbone, start: BackboneWeights | None, run: Run) -> dict[str, Any]:
+    """Puts the initial weights into a network's trunk; where they come from."""
+    name = network.backbone.name
     if start is None:
-        run.message(f"The trunk {settings.backbone} starts from random weights, as asked for.")
-        return network, TORCHVISION, {"text": "random"}
+        run.message(f"The trunk {name} starts from random weights, as asked for.")
+        return {"text": "random"}
     load_backbone(network.backbone, start)
     source = start.origin.get("text") or start.origin.get("source") or start.path.name
-    run.message(f"The trunk {settings.backbone} starts from {start.path}: {source}.")
-    return network, start.normalisation, start.origin
+    run.message(f"The trunk {name} starts from {start.path}: {source}.")
+    return start.origin
 
 
-def save_classifier(
+def save_network(
     run: Run,
-    network: "nn.Module",
+    network: OnBackbone,
+    kind: str,
     classes: dict[int, str],
     normalisation: Normalisation,
     size: int,
@@ -71,14 +94,13 @@ def save_classifier(
 ) -> WeightsCard:
     """Writes the run's weights.safetensors with its card; WeightsError where it cannot.
 
-    `network` may be wrapped by Fabric; `classes` are in the order of its outputs.
+    `classes` are in the order of the network's outputs.
     """
-    bare = cast(CamClassifier, getattr(network, "module", network))
     card = WeightsCard(
         name=run.folder.name,
-        kind="cam",
-        backbone=bare.backbone.name,
-        stride=bare.backbone.stride,
+        kind=kind,
+        backbone=network.backbone.name,
+        stride=network.backbone.stride,
         classes=tuple(classes.values()),
         class_ids=tuple(classes),
         normalisation=normalisation,
@@ -89,6 +111,6 @@ def save_classifier(
             "seed": run.seed,
             **origin,
         },
-        architecture=bare.settings,
+        architecture=network.settings,
     )
-    return save(run.folder / WEIGHTS, bare, card)
+    return save(run.folder / WEIGHTS, cast("nn.Module", network), card)

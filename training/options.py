@@ -8,6 +8,7 @@ The default is the paper's; a preset's own value stands beside it. The command l
 the configuration in a run's folder are all made from these fields.
 """
 
+import inspect
 import math
 import types
 from collections.abc import Iterator, Mapping
@@ -24,6 +25,7 @@ KINDS: dict[Any, str] = {
     str: "str",
     bool: "flag",
     tuple[float, ...]: "floats",
+    tuple[int, ...]: "ints",
 }
 
 
@@ -42,7 +44,8 @@ class Option:
 
     @property
     def flag(self) -> str:
-        return "--" + self.name.replace("_", "-")
+        # `from` is a word of Python's, so the field that stands for it is called from_.
+        return "--" + self.name.rstrip("_").replace("_", "-")
 
     def parse(self, text: str) -> Any:
         """The value that a person wrote; TrainingError naming the flag and what it takes."""
@@ -53,11 +56,14 @@ class Option:
                 return float(text)
             if self.kind == "floats":
                 return tuple(float(part) for part in text.split(","))
+            if self.kind == "ints":
+                return tuple(int(part) for part in text.split(",") if part)
         except ValueError:
             wanted = {
                 "int": "a whole number",
                 "float": "a number",
                 "floats": "numbers with commas between them, such as 0.75,1",
+                "ints": "whole numbers with commas between them, such as 5,7,12",
             }
             raise TrainingError(f"{self.flag} is '{text}'; it takes {wanted[self.kind]}.") from None
         return text
@@ -110,11 +116,31 @@ def option(
     )
 
 
+def restated(base: type, name: str, paper: Any, section: str = "", **presets: Any) -> Any:
+    """A field of a base class again, with the value and the section of another paper.
+
+    What it means and what it accepts stay the base's; presets that are not given keep the base's.
+    """
+    about = base.__dataclass_fields__[name].metadata  # type: ignore[attr-defined]
+    kept = {preset: about["default"][preset] for preset in PRESETS if preset != "paper"}
+    return option(
+        paper,
+        about["help"],
+        section=section,
+        choices=about["choices"],
+        minimum=about["minimum"],
+        maximum=about["maximum"],
+        **{**kept, **presets},
+    )
+
+
 def options_of(settings: type) -> Iterator[Option]:
     """The options of a settings dataclass: its own fields in their order, then its bases'."""
     hints = get_type_hints(settings)
-    inherited = {name for base in settings.__mro__[1:] for name in base.__dict__}
-    for each in sorted(fields(settings), key=lambda each: each.name in inherited):
+    ranks: dict[str, int] = {}
+    for rank, base in enumerate(settings.__mro__):
+        ranks |= dict.fromkeys(inspect.get_annotations(base), rank)
+    for each in sorted(fields(settings), key=lambda each: ranks[each.name]):
         if not each.metadata:
             continue
         yield Option(

@@ -46,6 +46,12 @@ class View(NamedTuple):
     width: float
     flip: bool
 
+    @classmethod
+    def of(cls, row: torch.Tensor) -> "View":
+        """The view in a row of a batch's `views`."""
+        top, left, height, width, flip = row.tolist()
+        return cls(top, left, height, width, bool(flip))
+
 
 def choose_view(height: int, width: int, how: Augmentation, random: np.random.Generator) -> View:
     """A random view of an image of this size."""

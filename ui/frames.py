@@ -17,7 +17,7 @@ from backend.inspection import StageMap
 # Below it PNG costs little and keeps small drawn scenes free of JPEG's ringing.
 PNG_PIXELS = 120_000
 # Flat maps shrink tenfold in a millisecond; heat hardly shrinks and is sent as it is.
-DEFLATED_KINDS = frozenset({"zones", "labels", "score"})
+DEFLATED_KINDS = frozenset({"zones", "labels", "score", "errors", "reliable"})
 
 
 def frame(header: dict[str, Any], payload: bytes = b"") -> bytes:
@@ -34,6 +34,7 @@ def stage_frame(made: StageMap) -> bytes:
         "tag": made.tag,
         "caption": made.caption,
         "numbers": made.numbers,
+        "details": made.details,
         "seconds": round(made.seconds, 4),
         "encoding": "none",
     }

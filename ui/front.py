@@ -62,6 +62,8 @@ def _preloads() -> str:
     """The modules of the first tab, asked for while Gradio's own scripts still load."""
     modules = ["ui.js", "header.js", *sorted(f"viewer/{file.name}" for file in VIEWER.glob("*.js"))]
     lines = [f'<link rel="modulepreload" href="/tagmask/static/{module}">' for module in modules]
-    return (
-        "\n".join(lines) + '\n<link rel="stylesheet" href="/tagmask/static/viewer/inspect.css">\n'
-    )
+    lines += [
+        f'<link rel="stylesheet" href="/tagmask/static/viewer/{file.name}">'
+        for file in sorted(VIEWER.glob("*.css"))
+    ]
+    return "\n".join(lines) + "\n"

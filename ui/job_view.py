@@ -4,6 +4,7 @@ import codecs
 import hashlib
 import json
 import os
+import re
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,10 +20,12 @@ MOST_LOG = 16 * 1024
 _POINT = ("step", "epoch", "learning_rate", "images_per_second", "seconds_left")
 _NUMBERS = ("stage", "step", "steps", "epoch", "epochs", "seconds_left", "images_per_second")
 _RESULTS = ("miou", "tag_accuracy", "loss", "images")
+_FILM = re.compile(r"photographs\.jpg|[0-9]{8}\.png")
 _TOLD = (
     "epoch",
     "message",
     "metric",
+    "validation",
     "finished",
     "failed",
     "cancelled",
@@ -116,7 +119,7 @@ def detail(store: Store, job: Job, root: Path, news: News) -> dict[str, Any]:
     """
     folder = root / job.run_folder if job.run_folder else None
     events = store.jobs.events(job.id, news.after, limit=MOST_EVENTS)
-    points, told = [], []
+    points, told, film = [], [], []
     parts: list[str] = []
     for event in events:
         if event.kind == "progress":
@@ -125,6 +128,8 @@ def detail(store: Store, job: Job, root: Path, news: News) -> dict[str, Any]:
                 continue  # Making maps counts images, not steps.
             parts += [name for name in loss if name not in parts]
             points.append((event, loss))
+        elif event.kind == "film":
+            film.append({**event.body, "seq": event.seq, "time": event.time})
         elif event.kind in _TOLD:
             told.append({**event.body, "seq": event.seq, "time": event.time, "kind": event.kind})
     run = store.runs.of_job(job.id)
@@ -138,12 +143,23 @@ def detail(store: Store, job: Job, root: Path, news: News) -> dict[str, Any]:
             for event, loss in points
         ],
         "told": told,
+        "film": film,
         "run": _run(run),
         "log": tail(folder / LOG, news.log) if folder else None,
         "silent_for": _silence(job, folder),
         "checkpoint": bool(folder and has_checkpoint(folder)),
         "folder": job.run_folder,
     }
+
+
+def film_file(folder: Path, name: str) -> Path | None:
+    """A file of a run's film by its name: its photographs or a frame; None for any other."""
+    if not _FILM.fullmatch(name):
+        return None
+    film = folder.resolve() / "film"
+    path = (film / name).resolve()
+    # A link in the folder may lead anywhere.
+    return path if path.parent == film and path.is_file() else None
 
 
 def tail(path: Path, known: int) -> dict[str, Any] | None:

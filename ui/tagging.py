@@ -68,7 +68,7 @@ class Tagging:
         free = (i for i in range(254, 0, -1) if i not in known)
         borrowed: dict[int, str] = {}
         for choice in self._inspectors.choices()[0]:
-            for name in choice.card.classes:
+            for name in choice.classes:
                 id = None if name.casefold() in names else next(free, None)
                 if id is not None:
                     names.add(name.casefold())

@@ -4,7 +4,14 @@ import argparse
 from pathlib import Path
 
 from backend.networks.backbones import backbone_names
-from backend.weights import FETCHABLE, fetch, search_folders, shipped
+from backend.weights import (
+    FETCHABLE,
+    classifiers,
+    fetch,
+    fetch_classifier,
+    search_folders,
+    shipped,
+)
 from backend.weights.backbones import files_for
 
 
@@ -15,14 +22,15 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     actions = parser.add_subparsers(dest="action", metavar="list|fetch", required=True)
     listing = actions.add_parser("list", help="the weights that are shipped, found and fetchable")
     listing.add_argument("--data", type=Path, help="look in DATA/../weights too, as training does")
-    fetching = actions.add_parser("fetch", help="download torchvision's weights for a backbone")
-    fetching.add_argument("name", metavar="NAME", help=", ".join(FETCHABLE))
+    fetching = actions.add_parser("fetch", help="download torchvision's ImageNet weights")
+    fetching.add_argument("name", metavar="NAME", help=_fetchable())
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Lists weights, or downloads the named ones and prints where they are."""
     if arguments.action == "fetch":
-        print(fetch(arguments.name).path)
+        whole = arguments.name.startswith(classifiers.PREFIX)
+        print((fetch_classifier if whole else fetch)(arguments.name).path)
         return 0
     print("Shipped, ready to use:")
     for card in shipped():
@@ -32,5 +40,15 @@ def run(arguments: argparse.Namespace) -> int:
         for backbone in backbone_names():
             for path in files_for(backbone, folder):
                 print(f"  {backbone}: {path}")
-    print(f"To fetch from torchvision: {', '.join(FETCHABLE)}")
+    print("ImageNet classifiers found:")
+    for each in classifiers.available(arguments.data):
+        print(f"  {each.name}: {each.path}")
+    print(f"To fetch from torchvision: {_fetchable()}")
     return 0
+
+
+def _fetchable() -> str:
+    return (
+        f"{', '.join(FETCHABLE)} for a backbone; for a whole classifier "
+        f"{', '.join(classifiers.PREFIX + name for name in classifiers.OFFERED)}"
+    )

@@ -1,27 +1,31 @@
 """One network with its detector and its CRF, ready to look at images."""
 
 import threading
-from collections.abc import Callable, Collection, Iterator, Mapping, MutableMapping, Sequence
-from typing import Any
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TypeVar
 
-import cv2
 import numpy as np
 import torch
 from torch import nn
 
 from backend.errors import SaliencyError, TagmaskError
+from backend.inspection.kept import Caches, Kept
+from backend.inspection.methods import Method, method_for, trained_with
+from backend.inspection.scene import Scene, Tag
 from backend.inspection.settings import Settings
-from backend.inspection.stages import StageMap, standing_after
-from backend.inspection.walk import Tag, Walk
+from backend.inspection.stages import StageMap
+from backend.inspection.table import TRUTH_STAGES, standing_after
+from backend.inspection.truth import Truth
+from backend.inspection.walk import Walk
 from backend.refinement import CrfPool
 from backend.saliency import SaliencySource
 from backend.weights import WeightsCard
 
+Value = TypeVar("Value")
+
 WORKING_SIDE = 1000
 """Maps are made at the image's size, but no longer than this: beyond it only waiting grows."""
-
-SMALLEST_SIDE = 32
-"""A network needs some pixels to pool; only very long images come down to it."""
 
 
 class Inspector:
@@ -29,6 +33,7 @@ class Inspector:
 
     `saliency` is one source or several by name (`Settings.saliency` chooses; one source answers to
     any name). `crf` None, or a pool that is not available, leaves refinement out with a sentence.
+    `folder` is that of the run that made the weights: OAA looks there for what it gathered.
     `working_side` None keeps maps at the image's own size.
     """
 
@@ -39,15 +44,44 @@ class Inspector:
         saliency: SaliencySource | Mapping[str, SaliencySource],
         crf: CrfPool | None = None,
         *,
+        folder: Path | None = None,
         working_side: int | None = WORKING_SIDE,
     ) -> None:
         self.network = network.eval()
         self.card = card
         self.saliency = saliency
         self.crf = crf
+        self.folder = folder
         self.working_side = working_side
         self.device = next(network.parameters()).device
+        # What is the same for every image.
+        self.kept = Kept()
         self._running = threading.Lock()
+
+    @property
+    def settings(self) -> Settings:
+        """The settings to start from: the defaults, and what the network was trained with."""
+        return Settings.from_json(trained_with(self.card))
+
+    def method(self, settings: Settings) -> type[Method]:
+        """The attention source that these settings choose; DataError where it cannot be had."""
+        return method_for(settings.method, self.card, self.folder)
+
+    def stages(
+        self,
+        settings: Settings,
+        after: str | Collection[str] | None = None,
+        only: Collection[str] | None = None,
+        *,
+        truth: bool = False,
+    ) -> list[str]:
+        """The stages that `inspect` goes through, in order; those of the truth where it is known.
+
+        Raises DataError for a stage, setting or method that there is not.
+        """
+        stale = standing_after(after, settings, self.method(settings))
+        known = [stage for stage in stale if truth or stage not in TRUTH_STAGES]
+        return [stage for stage in known if only is None or stage in only]
 
     def inspect(
         self,
@@ -55,42 +89,39 @@ class Inspector:
         tags: Sequence[Tag],
         settings: Settings | None = None,
         after: str | Collection[str] | None = None,
-        cache: MutableMapping[str, Any] | None = None,
+        caches: Caches | None = None,
         *,
         name: str | None = None,
         only: Collection[str] | None = None,
+        truth: Truth | None = None,
     ) -> Iterator[StageMap]:
         """Every stage of one image uint8 (H,W,3), each as soon as it is made.
 
-        `image` may be a function that reads it, called only where the cache does not suffice.
+        `image` may be a function that reads it, called only where the caches do not suffice.
         `tags` are (class id, class name). `after`: only the stages that stand after this stage or
-        setting. `cache`: a dictionary kept for this image and these weights, filled and read here.
-        `name`: the image's name, for precomputed saliency. `only`: which stages are wanted.
+        setting. `caches`: what was kept of this image, filled and read here. `name`: the image's
+        name, for precomputed saliency and OAA's history. `only`: which stages are wanted. `truth`:
+        its true mask, which everything is then compared with.
         """
-        settings = settings or Settings()
-        wanted = [s for s in standing_after(after, settings) if only is None or s in only]
-        yield from Walk(self, image, tags, settings, {} if cache is None else cache, name)(wanted)
+        settings = settings or self.settings
+        wanted = self.stages(settings, after, only, truth=truth is not None)
+        scene = Scene(self, image, tags, settings, caches or Caches(), name)
+        yield from Walk(scene, self.method(settings), truth)(wanted)
 
-    def run_network(self, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Class scores as probabilities float32 (C,) and raw class maps (C,h,w) of an image.
+    def run(self, work: Callable[[nn.Module], Value], size: tuple[int, ...]) -> Value:
+        """What `work` makes with the network, which serves one thread at a time, without gradients.
 
-        Raises TagmaskError where the device's memory does not suffice.
+        `size` (h,w) of the input is for the sentence of the TagmaskError that is raised where the
+        device's memory does not suffice.
         """
-        height, width = network_size(image.shape[:2], self.card.input_size)
-        shrinks = height * width < image.shape[0] * image.shape[1]
-        kind = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-        small = cv2.resize(image, (width, height), interpolation=kind)
-        batch = self.card.normalisation.tensor(small)[None]
         try:
             with self._running, torch.inference_mode():
-                output = self.network(batch.to(self.device))
-                scores, maps = output.scores[0].sigmoid(), output.maps[0]
-                return scores.float().cpu().numpy(), maps.float().cpu().numpy()
+                return work(self.network)
         except torch.OutOfMemoryError as error:
             raise TagmaskError(
                 f"The memory of {self.device} does not suffice for {self.card.backbone} at "
-                f"{width} × {height} pixels. Stop what else runs there, choose a smaller backbone, "
-                "or start the app with --device cpu."
+                f"{size[1]} × {size[0]} pixels. Stop what else runs there, choose a smaller "
+                "backbone, or start the app with --device cpu."
             ) from error
 
     def source(self, name: str) -> SaliencySource:
@@ -114,7 +145,7 @@ def inspect(
     crf: CrfPool | None = None,
     settings: Settings | None = None,
     after: str | Collection[str] | None = None,
-    cache: MutableMapping[str, Any] | None = None,
+    caches: Caches | None = None,
 ) -> Iterator[StageMap]:
     """Every stage of one image, as `Inspector.inspect` yields them, without an Inspector to keep.
 
@@ -122,12 +153,4 @@ def inspect(
     Inspector instead: it lets them run one after another.
     """
     bench = Inspector(network, card, saliency, crf)
-    yield from bench.inspect(image, tags, settings, after, cache)
-
-
-def network_size(size: tuple[int, int], input_size: int) -> tuple[int, int]:
-    """How large (H,W) a network sees an image (H,W): its short side at the weights' input size,
-    its shape kept, its long side at most twice the input size."""
-    height, width = size
-    scale = min(input_size / min(height, width), 2 * input_size / max(height, width))
-    return max(round(height * scale), SMALLEST_SIDE), max(round(width * scale), SMALLEST_SIDE)
+    yield from bench.inspect(image, tags, settings, after, caches)

@@ -8,6 +8,7 @@ from backend.errors import DataError
 from backend.maps.crf import PRESETS, CrfParameters
 
 FUSIONS = ("seenet", "dcsp", "oaa")
+OAA_FUSIONS = ("", "max", "mean")
 
 MOST_ITERATIONS = 100
 """The papers run 10; beyond a few dozen the field no longer moves and only time passes."""
@@ -15,14 +16,36 @@ MOST_ITERATIONS = 100
 LARGEST_CRF_NUMBER = 10_000.0
 """For weights and deviations: wider than any image that is worked on."""
 
+MOST_PASSES = 1_000_000
+
+LIMITS: dict[str, tuple[float, float]] = {
+    "high": (0.0, 1.0),
+    "low": (0.0, 1.0),
+    "weight": (0.0, 100.0),
+    "gamma": (0.0, 1.0),
+    "confidence": (0.5, 1.0),
+    "oaa_pass": (0, MOST_PASSES),
+    "erase": (0.0, 1.0),
+    "sigma": (0.0, 0.1),
+    "scale": (0.1, 1.0),
+    "reliable": (0.0, 1.0),
+    "truth_threshold": (0.0, 1.0),
+}
+"""What each number may be. Above scale 1 the refine module's memory grows with its fourth power."""
+
 
 @dataclass(frozen=True)
 class Settings:
-    """Everything a person can move. `fusion` names the labels that go on to the CRF; `crf` None
-    leaves refinement out; `confidence` is how far the CRF trusts those labels. The defaults are the
-    papers' (SeeNet 3.2 and 3.3; DCSP 5); for proxy labels no paper names a confidence. IRN has 0.7
-    in its own label step; on photographs 0.9 kept 1 to 5 points of mIoU more, for each fusion."""
+    """Everything a person can move. `method` names the attention source, "" the weights' own.
+    `fusion` names the labels that go on to the CRF; `crf` None leaves refinement out; `confidence`
+    is how far the CRF trusts those labels. `oaa_pass` 0 is the last pass, `oaa_fusion` "" the
+    run's own; `erase`, `sigma` (in parts of the shorter side), `scale` and `reliable` are
+    ECS-Net's; `truth_threshold` is where attention counts as an object when it is compared with
+    the truth. The defaults are the papers' (SeeNet 3.2 and 3.3; DCSP 5; ECS-Net 3.1 and 4); for
+    proxy labels no paper names a confidence. IRN has 0.7 in its own label step; on photographs 0.9
+    kept 1 to 5 points of mIoU more, for each fusion."""
 
+    method: str = ""
     high: float = 0.7
     low: float = 0.05
     weight: float = 1.0
@@ -31,15 +54,16 @@ class Settings:
     fusion: str = "dcsp"
     confidence: float = 0.9
     crf: CrfParameters | None = PRESETS["dcsp"]
+    oaa_pass: int = 0
+    oaa_fusion: str = ""
+    erase: float = 0.6
+    sigma: float = 10 / 448
+    scale: float = 0.5
+    reliable: float = 0.8
+    truth_threshold: float = 0.3
 
     def __post_init__(self) -> None:
-        for name, lowest, highest in (
-            ("high", 0.0, 1.0),
-            ("low", 0.0, 1.0),
-            ("weight", 0.0, 100.0),
-            ("gamma", 0.0, 1.0),
-            ("confidence", 0.5, 1.0),
-        ):
+        for name, (lowest, highest) in LIMITS.items():
             value = getattr(self, name)
             if not _is_number(value) or not lowest <= value <= highest:
                 raise DataError(
@@ -54,10 +78,18 @@ class Settings:
             raise DataError(
                 f"The fusion was {_shown(self.fusion)}; accepted are {', '.join(FUSIONS)}."
             )
-        if not isinstance(self.saliency, str):
+        if not isinstance(self.oaa_pass, int):
+            raise DataError(f"oaa_pass was {self.oaa_pass:g}; a pass is a whole number.")
+        if self.oaa_fusion not in OAA_FUSIONS:
             raise DataError(
-                f"saliency was {_shown(self.saliency)}; accepted is the name of a saliency source."
+                f"oaa_fusion was {_shown(self.oaa_fusion)}; accepted are max, mean, and nothing "
+                "for the run's own."
             )
+        for name, what in (("saliency", "a saliency source"), ("method", "an attention method")):
+            if not isinstance(getattr(self, name), str):
+                raise DataError(
+                    f"{name} was {_shown(getattr(self, name))}; accepted is the name of {what}."
+                )
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> "Settings":

@@ -1,345 +1,235 @@
-"""One walk of one image through the stages, keeping what the next walk can use again."""
+"""One walk of one image through the stages that are wanted."""
 
 import time
-from collections.abc import Callable, Hashable, Iterator, MutableMapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any
 
-import cv2
 import numpy as np
 
-from backend.errors import RefinementError, SaliencyError
-from backend.inspection.settings import Settings
+from backend.errors import GradientError, RefinementError, SaliencyError, TagmaskError
+from backend.inspection.masks import FUSION_TITLES, Masks
+from backend.inspection.methods import Method
+from backend.inspection.scene import Scene
 from backend.inspection.stages import StageMap
-from backend.maps import attention, crf, fusion, scoring, zones
-from backend.refinement import CrfPool
-from backend.weights import WeightsCard
+from backend.inspection.table import TRUTH_STAGES
+from backend.inspection.truth import Truth, error_shares, errors, overlap, precision, strongest
+from backend.labels import resize_labels
+from backend.maps import scoring, zones
 
-if TYPE_CHECKING:
-    from backend.inspection.inspector import Inspector
-
-Tag = tuple[int, str]
-Value = TypeVar("Value")
-
-FUSION_TITLES = {"seenet": "SeeNet", "dcsp": "DCSP", "oaa": "OAA"}
+NEEDS_A_TAG = {
+    "zones": "Zones need a tag that the weights know.",
+    "crf": "Refinement needs a tag that the weights know.",
+    "sal.score": "There is no mask to score.",
+    "truth.attention": "Attention needs a tag that the weights know.",
+    "truth.error": "There is no mask to compare with the truth.",
+}
 
 
 class Walk:
-    """Makes the stages that are wanted, in their order.
+    """Makes the stages that are wanted, in their order; costly values are kept in the caches."""
 
-    Each costly value lies in `cache` beside what it was made from, one value a name, so that the
-    cache cannot grow while a slider moves.
-    """
-
-    def __init__(
-        self,
-        inspector: "Inspector",
-        image: np.ndarray | Callable[[], np.ndarray],
-        tags: Sequence[Tag],
-        settings: Settings,
-        cache: MutableMapping[str, Any],
-        name: str | None,
-    ) -> None:
-        self.inspector = inspector
-        self._image_or_reader = image
-        self.settings = settings
-        self.cache = cache
-        self.name = name
-        self.tags, self.unknown = split_tags(tags, inspector.card)
-        self.ids = tuple(class_id for class_id, _ in self.tags)
-        found = (output_of(tag, inspector.card) for _, tag in self.tags)
-        self.outputs = [output for output in found if output is not None]
-        # An id alone is no key: one that was only borrowed may later be another class's.
-        self.made_for = (inspector.card.digest, self.ids, tuple(self.outputs))
+    def __init__(self, scene: Scene, method: type[Method], truth: Truth | None) -> None:
+        self.scene = scene
+        self.settings = scene.settings
+        self.method = method(scene)
+        self.masks = Masks(scene, self.method)
+        self.truth = truth
 
     def __call__(self, wanted: Sequence[str]) -> Iterator[StageMap]:
-        makers: dict[str, Callable[[], Iterator[StageMap]]] = {
-            "image": self._image,
-            "cam": self._cam,
-            "zones": self._zones,
-            "saliency": self._saliency,
-            "fusion.seenet": lambda: self._fusion("seenet"),
-            "fusion.dcsp": lambda: self._fusion("dcsp"),
-            "fusion.oaa": lambda: self._fusion("oaa"),
-            "crf": self._crf,
-            "sal.score": self._score,
-        }
         for stage in wanted:
             start = time.perf_counter()
             try:
-                for made in makers[stage]():
+                for made in self._make(stage):
                     yield replace(made, seconds=time.perf_counter() - start)
                     start = time.perf_counter()
-            except (RefinementError, SaliencyError) as error:
+            except (GradientError, RefinementError, SaliencyError) as error:
                 yield StageMap(stage, "note", None, caption=str(error))
 
-    def _image(self) -> Iterator[StageMap]:
-        height, width = self.original.shape[:2]
-        caption = f"{width} × {height} pixels"
-        if self.image.shape != self.original.shape:
-            caption += f", shown at {self.image.shape[1]} × {self.image.shape[0]}"
-        yield StageMap("image", "image", self.image, caption=caption)
+    def _make(self, stage: str) -> Iterator[StageMap]:
+        makers: dict[str, Callable[[], Iterator[StageMap]]] = {
+            "image": self._image,
+            "zones": self._zones,
+            "saliency": self._saliency,
+            "crf": self._crf,
+            "sal.score": self._score,
+            "truth": self._truth,
+            "truth.attention": self._truth_attention,
+            "truth.error": self._truth_error,
+        }
+        if stage in TRUTH_STAGES and not self._readable():
+            yield from self._why_no_truth(stage)
+        elif stage in self.method.stages:
+            yield from self._attention(stage)
+        elif not self.scene.tags and stage in NEEDS_A_TAG:
+            yield StageMap(stage, "note", None, caption=NEEDS_A_TAG[stage])
+        elif stage.startswith("fusion."):
+            yield from self._fusion(stage.removeprefix("fusion."))
+        else:
+            yield from makers[stage]()
 
-    def _cam(self) -> Iterator[StageMap]:
-        yield from (
-            StageMap("cam", "note", None, tag=tag, caption=why) for tag, why in self.unknown
-        )
-        if not self.tags:
-            yield StageMap("cam", "note", None, caption=self._why_no_tags())
-            return
-        probabilities, _ = self._network()
-        for (_, tag), output, heat in zip(self.tags, self.outputs, self.attention, strict=True):
-            score = float(probabilities[output])
-            numbers = {"score": score, "mean": float(heat.mean())}
-            caption = f"score {score:.2f}"
-            if not heat.any():
-                caption = (
-                    f"The network sees no sign of '{tag}' (score {score:.2f}), so this map is zero "
-                    "and the tag can win no pixel. Check the tag, or try other weights."
-                )
-            yield StageMap("cam", "heat", heat, tag=tag, caption=caption, numbers=numbers)
+    def _attention(self, stage: str) -> Iterator[StageMap]:
+        """A stage of the method; its first one also says which tags are left out."""
+        first = stage == next(iter(self.method.stages))
+        if first:
+            for tag, why in self.scene.unknown:
+                yield StageMap(stage, "note", None, tag=tag, caption=why)
+        if self.scene.tags:
+            for made in self.method.make(stage):
+                yield self._proved(made) if made.kind == "reliable" else made
+        else:
+            yield StageMap(stage, "note", None, caption=self.scene.why_no_tags())
+
+    def _proved(self, made: StageMap) -> StageMap:
+        """A set of trusted pixels with how many of them the truth bears out, where it is known."""
+        if made.array is None or not self._readable():
+            return made
+        ids = np.zeros(256, np.uint8)
+        ids[1 : len(self.scene.ids) + 1] = self.scene.ids
+        share = precision(ids[made.array], self._true()[0])
+        caption = made.caption if share is None else f"{made.caption}; {share:.0%} of them right"
+        return replace(made, caption=caption, details={**made.details, "precision": share})
+
+    def _image(self) -> Iterator[StageMap]:
+        image, original = self.scene.image, self.scene.original
+        height, width = original.shape[:2]
+        caption = f"{width} × {height} pixels"
+        if image.shape != original.shape:
+            caption += f", shown at {image.shape[1]} × {image.shape[0]}"
+        yield StageMap("image", "image", image, caption=caption)
 
     def _zones(self) -> Iterator[StageMap]:
-        if not self.tags:
-            yield StageMap("zones", "note", None, caption="Zones need a tag that the weights know.")
-            return
         high, low = self.settings.high, self.settings.low
-        mask = self._kept(
-            "zones", (self.made_for, high, low), lambda: zones.ternary_mask(self.minmax, high, low)
+        mask = self.scene.caches.method.keep(
+            "zones",
+            (self.masks.made_from, high, low),
+            lambda: zones.ternary_mask(self.masks.minmax, high, low),
         )
-        shares = {
-            "attention": float((mask == zones.ATTENTION_ZONE).mean()),
-            "potential": float((mask == zones.POTENTIAL_ZONE).mean()),
-            "background": float((mask == zones.BACKGROUND_ZONE).mean()),
-        }
+        shares = zones.shares(mask)
         caption = "all zero attention: no zone can be told from another"
-        if self.minmax.any():
+        if self.masks.minmax.any():
             caption = ", ".join(f"{zone} {share:.0%}" for zone, share in shares.items())
         yield StageMap("zones", "zones", mask, caption=caption, numbers=shares)
 
     def _saliency(self) -> Iterator[StageMap]:
-        source = self.inspector.source(self.settings.saliency)
-        numbers = {"mean": float(self.salient.mean())}
-        yield StageMap("saliency", "heat", self.salient, caption=str(source.name), numbers=numbers)
+        salient = self.masks.salient
+        source = self.scene.inspector.source(self.settings.saliency)
+        numbers = {"mean": float(salient.mean())}
+        yield StageMap("saliency", "heat", salient, caption=str(source.name), numbers=numbers)
 
     def _fusion(self, rule: str) -> Iterator[StageMap]:
         stage = f"fusion.{rule}"
-        if not self.tags:
-            yield StageMap(
-                stage, "note", None, caption="A fusion needs a tag that the weights know."
-            )
+        if not self.scene.tags:
+            caption = "A fusion needs a tag that the weights know."
+            yield StageMap(stage, "note", None, caption=caption)
             return
-        yield self._labels_map(stage, self._fused(rule), FUSION_TITLES[rule])
+        yield self._labels(stage, self.masks.fused(rule), FUSION_TITLES[rule])
 
     def _crf(self) -> Iterator[StageMap]:
-        rule = self.settings.fusion
-        if not self.tags:
-            yield StageMap(
-                "crf", "note", None, caption="Refinement needs a tag that the weights know."
-            )
-            return
         if self.settings.crf is None:
             yield StageMap("crf", "note", None, caption="Refinement by the CRF is switched off.")
             return
-        yield self._labels_map("crf", self._refined(), f"CRF on {FUSION_TITLES[rule]}")
+        title = FUSION_TITLES[self.settings.fusion]
+        yield self._labels("crf", self.masks.refined(), f"CRF on {title}")
 
     def _score(self) -> Iterator[StageMap]:
-        if not self.tags:
-            yield StageMap("sal.score", "note", None, caption="There is no mask to score.")
-            return
-        reference, origin = self._reference()
-        labels, scored = self._fused(self.settings.fusion), FUSION_TITLES[self.settings.fusion]
-        if self.settings.crf is not None:
-            try:
-                labels, scored = self._refined(), "refined"
-            except RefinementError:
-                scored += " (not refined)"
+        reference, origin = self.masks.reference()
+        labels, stage = self.masks.chosen()
+        scored = "refined"
+        if stage != "crf":
+            unrefined = " (not refined)" if self.settings.crf is not None else ""
+            scored = FUSION_TITLES[self.settings.fusion] + unrefined
+        ids = self.scene.ids
         numbers = {
             "AC": scoring.boundary_accuracy(labels, reference),
-            "CD": scoring.class_distribution(labels, self.ids),
-            "SC": scoring.coarse_score(labels, reference, self.ids),
+            "CD": scoring.class_distribution(labels, ids),
+            "SC": scoring.coarse_score(labels, reference, ids),
         }
         caption = f"{scored} mask against {origin}"
-        yield StageMap(
-            "sal.score", "score", reference.astype(np.float32), caption=caption, numbers=numbers
-        )
+        heat = reference.astype(np.float32)
+        yield StageMap("sal.score", "score", heat, caption=caption, numbers=numbers)
 
-    @cached_property
-    def original(self) -> np.ndarray:
-        """The image at its own size, read when first needed."""
-        given = self._image_or_reader
-        return given() if callable(given) else given
+    def _truth(self) -> Iterator[StageMap]:
+        labels, names = self._true()
+        counts = np.bincount(labels.ravel(), minlength=256) / labels.size
+        numbers = {name: float(counts[id]) for id, name in names.items() if counts[id]}
+        if counts[255]:
+            numbers["ignore"] = float(counts[255])
+        yield StageMap("truth", "labels", labels, caption="the true mask", numbers=numbers)
 
-    @property
-    def image(self) -> np.ndarray:
-        """The image at the working size."""
-        return self._kept("image", (), lambda: fit(self.original, self.inspector.working_side))
-
-    @property
-    def attention(self) -> np.ndarray:
-        """Attention maps of the known tags, float32 (K,H,W), each divided by its maximum."""
-        return self._kept(
-            "attention", self.made_for, lambda: attention.normalise(self._class_maps())
-        )
-
-    @property
-    def minmax(self) -> np.ndarray:
-        """Attention maps, float32 (K,H,W), each from its minimum to its maximum: what SeeNet's
-        zones, DCSP's labels and OAA's labels are defined on."""
-        return self._kept(
-            "minmax", self.made_for, lambda: attention.normalise(self.attention, how="minmax")
-        )
-
-    @property
-    def salient(self) -> np.ndarray:
-        """The saliency map, float32 (H,W) in 0..1, at the working size."""
-
-        def detect() -> np.ndarray:
-            found = self.inspector.source(self.settings.saliency)(self.image, name=self.name)
-            return attention.resize(found[None], self.image.shape[:2])[0]
-
-        return self._kept("saliency", (self.settings.saliency, self.name), detect)
-
-    def _network(self) -> tuple[np.ndarray, np.ndarray]:
-        return self._kept(
-            "network",
-            self.inspector.card.digest,
-            lambda: self.inspector.run_network(self.original),
-        )
-
-    def _class_maps(self) -> np.ndarray:
-        _, maps = self._network()
-        return attention.resize(maps[self.outputs], self.image.shape[:2])
-
-    def _fused(self, rule: str) -> np.ndarray:
-        """Proxy labels uint8 (H,W) by one paper's rule."""
-        settings, saliency = self.settings, self.settings.saliency
-        if rule == "seenet":
-            return self._kept(
-                "fusion.seenet",
-                (self.made_for, saliency, settings.weight),
-                lambda: fusion.seenet_labels(
-                    self.attention, self.salient, self.ids, weight=settings.weight
-                ),
-            )
-        if rule == "dcsp":
-            return self._kept(
-                "fusion.dcsp",
-                (self.made_for, saliency, settings.gamma),
-                lambda: fusion.dcsp_labels(
-                    self.minmax, self.salient, self.ids, gamma=settings.gamma
-                ),
-            )
-        return self._kept(
-            "fusion.oaa",
-            (self.made_for, saliency),
-            lambda: fusion.oaa_labels(self.minmax, self.salient, self.ids),
-        )
-
-    def _refined(self) -> np.ndarray:
-        """The chosen fusion's labels after the CRF, uint8 (H,W). Raises RefinementError."""
-        settings = self.settings
-        assert settings.crf is not None
-        parameters = settings.crf
-        made_from = (
-            self.made_for,
-            settings.saliency,
-            settings.fusion,
-            settings.weight,
-            settings.gamma,
-            settings.confidence,
-            parameters,
-        )
-
-        def refine() -> np.ndarray:
-            evidence = crf.probabilities_from_labels(
-                self._fused(settings.fusion), self.ids, settings.confidence
-            )
-            refined = self._pool().refine(self.image, evidence, parameters)
-            return crf.labels_from_probabilities(refined, self.ids)
-
-        return self._kept("crf", made_from, refine)
-
-    def _reference(self) -> tuple[np.ndarray, str]:
-        """The reference mask bool (H,W) and what it is: saliency after the CRF, else saliency over
-        twice its mean (the usual adaptive threshold of salient object detection)."""
-        parameters = self.settings.crf
-        if parameters is not None and self.inspector.crf is not None:
-            salient = self.salient
-
-            def refine() -> np.ndarray:
-                both = np.stack([1 - salient, salient])
-                refined = self._pool().refine(self.image, both, parameters)
-                return refined[1] > refined[0]
-
+    def _why_no_truth(self, stage: str) -> Iterator[StageMap]:
+        """A note where there is a truth that cannot be read; nothing where there is none."""
+        if self.truth is not None:
             try:
-                key = (self.settings.saliency, parameters)
-                return self._kept("reference", key, refine), "saliency after CRF"
-            except RefinementError:
-                pass
-        threshold = min(2 * float(self.salient.mean()), 0.9)
-        return self.salient > threshold, "saliency over twice its mean"
+                self._true()
+            except TagmaskError as error:
+                yield StageMap(stage, "note", None, caption=f"The truth is of no use here. {error}")
 
-    def _pool(self) -> CrfPool:
-        if self.inspector.crf is None:
-            raise RefinementError("There is no CRF here, so masks stay as the fusion made them.")
-        return self.inspector.crf
+    def _truth_attention(self) -> Iterator[StageMap]:
+        threshold = self.settings.truth_threshold
+        labels = strongest(self.method.attention, self.scene.ids, threshold)
+        said = f"{self.method.title}'s attention of at least {threshold:g}"
+        yield self._errors("truth.attention", labels, said, "attention")
 
-    def _labels_map(self, stage: str, labels: np.ndarray, caption: str) -> StageMap:
+    def _truth_error(self) -> Iterator[StageMap]:
+        labels, stage = self.masks.chosen()
+        title = FUSION_TITLES[self.settings.fusion]
+        said = f"the CRF's mask of {title}" if stage == "crf" else f"the {title} mask"
+        yield self._errors("truth.error", labels, said, stage)
+
+    def _errors(self, stage: str, labels: np.ndarray, said: str, mask: str) -> StageMap:
+        codes = errors(labels, self._true()[0])
+        agreement = self._agreement(labels)
+        caption = f"{said}: {agreement_said(agreement) or 'the truth says nothing here'}"
+        numbers = {"miou": agreement["miou"]} if agreement else {}
+        details = {"mask": mask, "shares": error_shares(codes), **agreement}
+        return StageMap(stage, "errors", codes, None, caption, numbers, details)
+
+    def _labels(self, stage: str, labels: np.ndarray, caption: str) -> StageMap:
         counts = np.bincount(labels.ravel(), minlength=256) / labels.size
         numbers = {"background": float(counts[0])}
-        numbers |= {tag: float(counts[class_id]) for class_id, tag in self.tags}
+        numbers |= {tag: float(counts[class_id]) for class_id, tag in self.scene.tags}
         if counts[255]:
             numbers["ignore"] = float(counts[255])
         if counts[0] == 1:
             caption += ": no pixel went to a tag"
         elif counts[255] == 1:
             caption += ": everything is left undecided"
-        return StageMap(stage, "labels", labels, caption=caption, numbers=numbers)
+        details = self._agreement(labels)
+        if details:
+            caption += f"; mIoU {details['miou']:.2f}"
+        return StageMap(stage, "labels", labels, None, caption, numbers, details)
 
-    def _why_no_tags(self) -> str:
-        if self.unknown:
-            return (
-                "None of the image's tags is known to these weights; choose other weights or tags."
-            )
-        return "The image has no tags yet. Choose at least one: maps are made for tags only."
+    def _agreement(self, labels: np.ndarray) -> dict[str, Any]:
+        """How far labels agree with the truth; {} where there is none."""
+        return overlap(labels, *self._true()) if self._readable() else {}
 
-    def _kept(self, name: str, made_from: Hashable, make: Callable[[], Value]) -> Value:
-        found = self.cache.get(name)
-        if found is not None and found[0] == made_from:
-            return found[1]
-        value = make()
-        self.cache[name] = (made_from, value)
-        return value
+    def _readable(self) -> bool:
+        """Whether there is a truth that can be read; masks can be made without."""
+        if self.truth is None:
+            return False
+        try:
+            self._true()
+        except TagmaskError:
+            return False
+        return True
 
+    def _true(self) -> tuple[np.ndarray, dict[int, str]]:
+        """The true mask at the working size, and its class names."""
+        assert self.truth is not None
+        truth, scene = self.truth, self.scene
 
-def split_tags(tags: Sequence[Tag], card: WeightsCard) -> tuple[list[Tag], list[tuple[str, str]]]:
-    """The tags that the weights know, each once, and a sentence for each that they do not."""
-    known: list[Tag] = []
-    unknown: list[tuple[str, str]] = []
-    for class_id, tag in dict.fromkeys(tags):
-        if output_of(tag, card) is None:
-            unknown.append(
-                (tag, f"The weights {card.name} do not know '{tag}', so it is left out.")
-            )
-        else:
-            known.append((class_id, tag))
-    return known, unknown
+        def read() -> tuple[np.ndarray, dict[int, str]]:
+            labels, names = truth.numbered(scene.tags)
+            return resize_labels(labels, scene.size), names
 
-
-def output_of(tag: str, card: WeightsCard) -> int | None:
-    """Which of the network's outputs a tag is. By name, in any case: ids are each data set's own,
-    and weights made on one may look at another."""
-    names = [name.casefold() for name in card.classes]
-    return names.index(tag.casefold()) if tag.casefold() in names else None
+        made_from = (truth.key, tuple(scene.tags), scene.size)
+        return scene.caches.weights.keep("truth", made_from, read)
 
 
-def fit(image: np.ndarray, side: int | None) -> np.ndarray:
-    """The image, made smaller where its long side is longer than `side`."""
-    height, width = image.shape[:2]
-    if side is None or max(height, width) <= side:
-        return image
-    scale = side / max(height, width)
-    size = (max(round(width * scale), 1), max(round(height * scale), 1))
-    return cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+def agreement_said(agreement: dict[str, Any]) -> str:
+    """The IoU of each class and their mean, as a caption has them."""
+    if not agreement:
+        return ""
+    each = ", ".join(f"{name} {value:.2f}" for name, value in agreement["iou"].items())
+    return f"IoU {each}; mIoU {agreement['miou']:.2f}"

@@ -40,6 +40,26 @@ def fuse(
     return before + (latest - before) / np.float32(t)
 
 
+def paste(
+    total: NDArray[np.float32],
+    counts: NDArray[np.uint16],
+    new: NDArray[np.float32],
+    seen: NDArray[np.bool_],
+    how: Literal["max", "mean"] = "max",
+) -> None:
+    """Fuses a map of a part of an image into that part of the whole, in place.
+
+    total (H,W) in 0..1 and counts (H,W), how many maps each pixel has had; new (H,W), of which only
+    the pixels `seen` (H,W) count. The mean is each pixel's own. Source: `fuse`, where crops are
+    pasted back in their place.
+    """
+    counts[seen] += 1
+    if how == "max":
+        np.maximum(total, new, out=total, where=seen)
+    else:
+        np.add(total, (new - total) / np.maximum(counts, 1), out=total, where=seen)
+
+
 def is_reliable(
     scores: ArrayLike,
     tags: Sequence[int] | NDArray[np.integer],

@@ -38,6 +38,17 @@ def ternary_mask(attention: ArrayLike, high: float = 0.7, low: float = 0.05) -> 
     return mask
 
 
+def shares(mask: ArrayLike) -> dict[str, float]:
+    """The share of an image that each zone of a mask in {-1,0,1} has, by its name."""
+    zones = np.asarray(mask)
+    named = (
+        ("attention", ATTENTION_ZONE),
+        ("potential", POTENTIAL_ZONE),
+        ("background", BACKGROUND_ZONE),
+    )
+    return {name: float((zones == zone).mean()) for name, zone in named}
+
+
 def conditional_relu(features: "torch.Tensor", mask: "torch.Tensor") -> "torch.Tensor":
     """ReLU whose units the mask keeps (1), erases (0) or turns negative (-1).
 
@@ -56,3 +67,31 @@ def conditional_relu(features: "torch.Tensor", mask: "torch.Tensor") -> "torch.T
             f"but has {tuple(mask.shape)}."
         )
     return features.relu() * mask.detach().to(features.dtype)
+
+
+def strongest_attention(maps: "torch.Tensor", tags: "torch.Tensor") -> "torch.Tensor":
+    """The attention that the zones of a batch are cut from, without a gradient.
+
+    Raw class maps torch (N,C,H,W) and tags (N,C) of 0 and 1 -> float32 (N,1,H,W) in 0..1: each
+    tag's map after a ReLU from its minimum to its maximum, and of those the largest at each place.
+    Zero where no tag has a positive score. Raises ValueError for tags that do not
+    fit the maps. Source: SeeNet, section 3.2, on all tags of an image at once.
+    """
+    if maps.ndim != 4 or tuple(tags.shape) != tuple(maps.shape[:2]):
+        raise ValueError(
+            f"maps must have the shape (N, C, H, W) and tags (N, C), but have {tuple(maps.shape)} "
+            f"and {tuple(tags.shape)}."
+        )
+    positive = maps.detach().float().relu()
+    positive = positive - positive.amin(dim=(2, 3), keepdim=True)
+    peak = positive.amax(dim=(2, 3), keepdim=True)
+    scaled = positive / peak.masked_fill(peak <= 0, 1)
+    return (scaled * (tags > 0)[:, :, None, None]).amax(dim=1, keepdim=True)
+
+
+def batch_zones(attention: "torch.Tensor", high: float, low: float) -> "torch.Tensor":
+    """The three zones of a batch: `ternary_mask` for torch (N,1,H,W) in 0..1, as its dtype."""
+    zones = attention.new_ones(attention.shape)
+    peak = attention.amax(dim=(1, 2, 3), keepdim=True)
+    zones = zones.masked_fill((attention < low * peak) & (peak > 0), float(BACKGROUND_ZONE))
+    return zones.masked_fill((attention >= high * peak) & (peak > 0), float(ATTENTION_ZONE))

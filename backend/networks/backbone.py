@@ -16,6 +16,8 @@ class Backbone(nn.Module):
     name: str
     channels: int
     stride: int
+    tap_channels: tuple[int, int]
+    """Channels of the features that `taps` gives beside the last."""
 
     def __init__(self, name: str, channels: int, stride: int, *, frozen_norm: bool = False) -> None:
         super().__init__()
@@ -23,6 +25,12 @@ class Backbone(nn.Module):
         self.channels = channels
         self.stride = stride
         self.frozen_norm = frozen_norm
+
+    def taps(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """The features of the fourth stage (conv4), of the fifth (conv5) and the last, which are
+        the fifth's but for ResNet-38: each (N,C,h,w) at its own resolution.
+        """
+        raise NotImplementedError
 
     def train(self, mode: bool = True) -> Self:
         """As torch's; with frozen_norm, batch normalisation stays as loaded."""
@@ -45,14 +53,23 @@ class PlainBackbone(Backbone):
         channels: int,
         stride: int,
         *,
+        fourth: tuple[int, int],
         frozen_norm: bool = False,
     ) -> None:
+        """`fourth` is the number of layers to the end of the fourth stage, and its channels."""
         super().__init__(name, channels, stride, frozen_norm=frozen_norm)
         self.features = features
+        self.fourth = fourth[0]
+        self.tap_channels = (fourth[1], channels)
         self.train()
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         return self.features(images)
+
+    def taps(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        fourth = self.features[: self.fourth](images)
+        last = self.features[self.fourth :](fourth)
+        return fourth, last, last
 
 
 def dilate(modules: nn.Module, dilation: int) -> None:

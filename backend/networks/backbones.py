@@ -37,7 +37,7 @@ def vgg16(stride: int, frozen_norm: bool) -> Backbone:
         if isinstance(module, nn.Conv2d) and module.bias is not None:
             nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
             nn.init.zeros_(module.bias)
-    return PlainBackbone("vgg16", features, 512, stride, frozen_norm=frozen_norm)
+    return PlainBackbone("vgg16", features, 512, stride, fourth=(23, 512), frozen_norm=frozen_norm)
 
 
 class Fire(nn.Module):
@@ -80,7 +80,9 @@ def squeezenet1_1(stride: int, frozen_norm: bool) -> Backbone:
         if isinstance(module, nn.Conv2d) and module.bias is not None:
             nn.init.kaiming_uniform_(module.weight)
             nn.init.zeros_(module.bias)
-    return PlainBackbone("squeezenet1_1", features, 512, stride, frozen_norm=frozen_norm)
+    return PlainBackbone(
+        "squeezenet1_1", features, 512, stride, fourth=(8, 256), frozen_norm=frozen_norm
+    )
 
 
 def mobilenet_v2(stride: int, frozen_norm: bool) -> Backbone:
@@ -99,7 +101,9 @@ def mobilenet_v2(stride: int, frozen_norm: bool) -> Backbone:
             dilation *= 2
         if dilation > 1:
             dilate(block, before if strided else dilation)
-    return PlainBackbone("mobilenet_v2", features, 1280, stride, frozen_norm=frozen_norm)
+    return PlainBackbone(
+        "mobilenet_v2", features, 1280, stride, fourth=(14, 96), frozen_norm=frozen_norm
+    )
 
 
 class ResNet(Backbone):
@@ -113,13 +117,19 @@ class ResNet(Backbone):
         whole = getattr(models, name)(weights=None, replace_stride_with_dilation=dilated)
         for child in ("conv1", "bn1", "relu", "maxpool", "layer1", "layer2", "layer3", "layer4"):
             self.add_module(child, getattr(whole, child))
+        self.tap_channels = (1024, 2048)
         self.train()
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        features = images
-        for child in self.children():
-            features = child(features)
-        return features
+        return self.taps(images)[2]
+
+    def taps(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        *before, fifth = self.children()
+        fourth = images
+        for child in before:
+            fourth = child(fourth)
+        features = fifth(fourth)
+        return fourth, features, features
 
 
 def slim(stride: int, frozen_norm: bool) -> Backbone:
@@ -142,7 +152,9 @@ def slim(stride: int, frozen_norm: bool) -> Backbone:
     for module in features:
         if isinstance(module, nn.Conv2d):
             nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
-    return PlainBackbone("slim", features, inputs, stride, frozen_norm=frozen_norm)
+    return PlainBackbone(
+        "slim", features, inputs, stride, fourth=(13, SLIM_WIDTHS[1][1]), frozen_norm=frozen_norm
+    )
 
 
 def _resnet50(stride: int, frozen_norm: bool) -> Backbone:

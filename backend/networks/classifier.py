@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from backend.networks.backbones import build_backbone
+from backend.networks.head import new_head
 
 
 class ClassifierOutput(NamedTuple):
@@ -48,56 +49,32 @@ class CamClassifier(nn.Module):
             "dropout": dropout,
             "frozen_norm": frozen_norm,
         }
-        layers: list[nn.Module] = []
-        inputs = self.backbone.channels
-        for _ in range(head_layers):
-            layers += [nn.Conv2d(inputs, head_channels, 3, padding=1), nn.ReLU(inplace=True)]
-            inputs = head_channels
-        layers += [nn.Dropout(dropout), nn.Conv2d(inputs, num_classes, 1)]
-        self.head = nn.Sequential(*layers)
-        for module in self.head:
-            if isinstance(module, nn.Conv2d) and module.bias is not None:
-                if head_start == "he":
-                    nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
-                else:
-                    nn.init.normal_(module.weight, 0.0, 0.01)
-                nn.init.zeros_(module.bias)
+        self.head = new_head(
+            self.backbone.channels,
+            num_classes,
+            channels=head_channels,
+            layers=head_layers,
+            dropout=dropout,
+            start=head_start,
+        )
 
     def forward(self, images: torch.Tensor) -> ClassifierOutput:
         """Class scores and class maps of normalised images (N,3,H,W)."""
         maps = self.head(self.backbone(images))
         return ClassifierOutput(maps.mean(dim=(2, 3)), maps)
 
-    def parameter_groups(
-        self, base_rate: float, decay: float, *, new_factor: float = 10.0
-    ) -> list[dict[str, Any]]:
-        """Optimiser groups: backbone at base_rate, new layers new_factor times it, biases double.
+    def attend(self, images: torch.Tensor, tags: torch.Tensor) -> ClassifierOutput:
+        """As forward: a CAM does not depend on which tags are asked for. tags (N,C) of 0 and 1."""
+        return self(images)
 
-        Weight decay falls on convolution weights only, as in the Caffe networks these rates come
-        from. Parameters that take no gradient are left out, and so is a group that would be empty.
-        """
-        groups = []
-        for name, module, factor in (
-            ("backbone", self.backbone, 1.0),
-            ("new", self.head, new_factor),
-        ):
-            parameters = [p for p in module.named_parameters() if p[1].requires_grad]
-            weights = [p for _, p in parameters if p.ndim > 1]
-            norms = [p for n, p in parameters if p.ndim == 1 and not n.endswith("bias")]
-            biases = [p for n, p in parameters if p.ndim == 1 and n.endswith("bias")]
-            for kind, members, times, weight_decay in (
-                ("weights", weights, 1.0, decay),
-                ("norms", norms, 1.0, 0.0),
-                ("biases", biases, 2.0, 0.0),
-            ):
-                if members:
-                    rate = base_rate * factor * times
-                    groups.append(
-                        {
-                            "params": members,
-                            "lr": rate,
-                            "weight_decay": weight_decay,
-                            "name": f"{name} {kind}",
-                        }
-                    )
-        return groups
+
+class IntegralModel(CamClassifier):
+    """The same network without its pooling, taught pixel by pixel: its maps are probabilities.
+
+    Source: OAA, section 3.3: q = sigmoid(F).
+    """
+
+    def attend(self, images: torch.Tensor, tags: torch.Tensor) -> ClassifierOutput:
+        """Maps (N,C,h,w) in 0..1, and as scores their largest logits, for want of a pooling."""
+        maps = self(images).maps
+        return ClassifierOutput(maps.amax(dim=(2, 3)), maps.float().sigmoid())

@@ -133,11 +133,17 @@ class ResNet38(Backbone):
         self.b6 = Bottleneck(1024, 512, 1024, 2048, dilation=4, dropout=0.3)
         self.b7 = Bottleneck(2048, 1024, 2048, 4096, dilation=4, dropout=0.5)
         self.bn7 = nn.BatchNorm2d(4096)
+        self.tap_channels = (512, 1024)
         self.blocks = (*names, "b5", "b5_1", "b5_2", "b6", "b7")
         self.train()
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return self.taps(images)[2]
+
+    def taps(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         features = self.conv1a(images)
+        ends = {}
         for name in self.blocks:
             features = self.get_submodule(name)(features)
-        return functional.relu(self.bn7(features))
+            ends[name] = features
+        return ends["b4_5"], ends["b5_2"], functional.relu(self.bn7(features))

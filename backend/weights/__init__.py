@@ -7,7 +7,7 @@ from backend.weights.backbones import (
     search_folders,
 )
 from backend.weights.card import WeightsCard
-from backend.weights.fetching import FETCHABLE, fetch
+from backend.weights.fetching import FETCHABLE, fetch, fetch_classifier
 from backend.weights.networks import KINDS, load, read_card, save, shipped
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "WeightsCard",
     "backbone_weights",
     "fetch",
+    "fetch_classifier",
     "load",
     "load_backbone",
     "read_card",

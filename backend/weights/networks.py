@@ -10,7 +10,9 @@ import torch
 from torch import nn
 
 from backend.errors import WeightsError
-from backend.networks.classifier import CamClassifier
+from backend.networks.classifier import CamClassifier, IntegralModel
+from backend.networks.ecsnet import EcsNet
+from backend.networks.seenet import SeeNet
 from backend.weights import files
 from backend.weights.card import CARD_KEY, WeightsCard
 
@@ -18,7 +20,13 @@ WEIGHTS_FOLDER = Path(__file__).resolve().parents[2] / "weights"
 MANIFEST_FORMAT = "tagmask-shipped/1"
 
 # kind -> what builds the network from the card's architecture
-KINDS: dict[str, Callable[..., nn.Module]] = {"cam": CamClassifier}
+KINDS: dict[str, Callable[..., nn.Module]] = {
+    "cam": CamClassifier,
+    "seenet": SeeNet,
+    "oaa": CamClassifier,
+    "oaaplus": IntegralModel,
+    "ecsnet": EcsNet,
+}
 
 
 def save(path: str | Path, network: nn.Module, card: WeightsCard) -> WeightsCard:
@@ -46,12 +54,17 @@ def load(path_or_name: str | Path, device: str = "cpu") -> tuple[nn.Module, Weig
     card = read_card(path)
     network = build(card, path)
     fill(network, files.tensors(path), path)
+    return place(network, card.name, device), card
+
+
+def place(network: nn.Module, name: str, device: str) -> nn.Module:
+    """The network on a device, in evaluation mode; WeightsError where the memory is full."""
     try:
-        return network.to(device).eval(), card
+        return network.to(device).eval()
     except torch.OutOfMemoryError as error:
         raise WeightsError(
-            f"The memory of {device} is too full to hold the weights {card.name}. Stop what else "
-            "runs there, or take --device cpu."
+            f"The memory of {device} is too full to hold the weights {name}. Stop what else runs "
+            "there, or take --device cpu."
         ) from error
 
 

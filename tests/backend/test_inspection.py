@@ -1,6 +1,6 @@
 """One image through every stage: order, what is made again, what is said where one fails."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -13,14 +13,17 @@ from torch import nn
 from backend.errors import DataError, RefinementError, SaliencyError
 from backend.inspection import (
     FUSIONS,
-    STAGES,
+    METHODS,
+    Caches,
     Inspector,
     Settings,
     StageMap,
     inspect,
+    stages_of,
     standing_after,
 )
-from backend.inspection.inspector import network_size
+from backend.inspection.scene import network_size
+from backend.inspection.table import TRUTH_STAGES
 from backend.maps.crf import PRESETS, check
 from backend.networks import ClassifierOutput, Normalisation
 from backend.saliency import SaliencySource
@@ -37,6 +40,7 @@ CARD = WeightsCard(
     normalisation=PLAIN,
     input_size=32,
 )
+CAM = METHODS["cam"]
 RED, BLUE, NEVER, STRANGE = (5, "red"), (9, "blue"), (7, "never"), (8, "strange")
 
 
@@ -105,6 +109,10 @@ def by_stage(stages: Iterator[StageMap]) -> dict[str, StageMap]:
     return {f"{made.stage}:{made.tag}" if made.tag else made.stage: made for made in stages}
 
 
+def without_truth(stages: Iterable[str]) -> list[str]:
+    return [stage for stage in stages if stage not in TRUTH_STAGES]
+
+
 def test_stages_come_in_the_order_of_the_table_with_a_map_for_each_tag(image: np.ndarray) -> None:
     made = list(inspector(Pool()).inspect(image, [RED, BLUE]))
     assert [one.stage for one in made] == [
@@ -171,9 +179,9 @@ def test_attention_that_is_the_same_everywhere_points_nowhere() -> None:
 def test_an_id_that_goes_from_one_class_to_another_does_not_take_its_maps_along(
     image: np.ndarray,
 ) -> None:
-    bench, cache = inspector(Pool()), {}
-    list(bench.inspect(image, [(254, "red")], cache=cache))
-    warm = by_stage(bench.inspect(image, [(254, "blue")], cache=cache))
+    bench, caches = inspector(Pool()), Caches()
+    list(bench.inspect(image, [(254, "red")], caches=caches))
+    warm = by_stage(bench.inspect(image, [(254, "blue")], caches=caches))
     cold = by_stage(inspector(Pool()).inspect(image, [(254, "blue")]))
     assert warm.keys() == cold.keys()
     for stage, one in warm.items():
@@ -190,19 +198,19 @@ def test_a_cache_given_to_other_weights_by_mistake_brings_none_of_the_first_ones
         def forward(self, images: torch.Tensor) -> ClassifierOutput:
             return super().forward(images.flip(1))
 
-    cache: dict = {}
-    list(inspector().inspect(image, [RED], cache=cache))
+    caches = Caches()
+    list(inspector().inspect(image, [RED], caches=caches))
     source = SaliencySource("middle", "test", detector=MiddleIsSalient())
     other = Inspector(Reversed(), replace(CARD, digest="1" * 64), source)
-    made = by_stage(other.inspect(image, [RED], cache=cache))
+    made = by_stage(other.inspect(image, [RED], caches=caches))
     assert made["cam:red"].array[0, 0] == 0
     assert made["cam:red"].array[0, 31] == 1
 
 
 def test_the_function_yields_what_an_inspector_does(image: np.ndarray) -> None:
-    network, cache = Colours().train(), {}
+    network, caches = Colours().train(), Caches()
     source = SaliencySource("middle", "test", detector=MiddleIsSalient())
-    given = {"network": network, "card": CARD, "saliency": source, "cache": cache}
+    given = {"network": network, "card": CARD, "saliency": source, "caches": caches}
     made = list(inspect(image, [RED, BLUE], crf=Pool(), **given))
     expected = list(inspector(Pool()).inspect(image, [RED, BLUE]))
     assert [(one.stage, one.tag, one.caption) for one in made] == [
@@ -218,23 +226,23 @@ def test_the_function_yields_what_an_inspector_does(image: np.ndarray) -> None:
 
 def test_network_and_detector_run_once_however_the_sliders_move(image: np.ndarray) -> None:
     detector, pool = MiddleIsSalient(), Pool()
-    bench, cache = inspector(pool, detector), {}
+    bench, caches = inspector(pool, detector), Caches()
     for moved in (Settings(), Settings(high=0.5), Settings(weight=2), Settings(gamma=0.6)):
-        list(bench.inspect(image, [RED, BLUE], moved, cache=cache))
-        list(bench.inspect(image, [BLUE], moved, cache=cache))
+        list(bench.inspect(image, [RED, BLUE], moved, caches=caches))
+        list(bench.inspect(image, [BLUE], moved, caches=caches))
     assert bench.network.calls == 1
     assert detector.calls == 1
 
 
 def test_the_image_is_not_read_again_where_the_cache_suffices(image: np.ndarray) -> None:
-    reads, cache, bench = [], {}, inspector()
+    reads, caches, bench = [], Caches(), inspector()
 
     def read() -> np.ndarray:
         reads.append(1)
         return image
 
-    list(bench.inspect(read, [RED], cache=cache, after="cam"))
-    list(bench.inspect(read, [RED], Settings(gamma=0.2), cache=cache, after="gamma"))
+    list(bench.inspect(read, [RED], caches=caches, after="cam"))
+    list(bench.inspect(read, [RED], Settings(gamma=0.2), caches=caches, after="gamma"))
     assert len(reads) == 1
 
 
@@ -252,7 +260,10 @@ def test_the_image_is_not_read_again_where_the_cache_suffices(image: np.ndarray)
         ("confidence", "dcsp", ["crf", "sal.score"]),
         ("saliency", "dcsp", [f"fusion.{rule}" for rule in FUSIONS] + ["crf", "sal.score"]),
         (["high", "weight"], "oaa", ["zones", "fusion.seenet"]),
-        (None, "dcsp", list(STAGES)),
+        ("truth_threshold", "dcsp", []),
+        ("reliable", "dcsp", []),
+        (None, "dcsp", list(stages_of(CAM))),
+        ("method", "dcsp", list(stages_of(CAM))),
     ],
 )
 def test_only_what_stands_after_a_change_is_made_again(
@@ -261,9 +272,9 @@ def test_only_what_stands_after_a_change_is_made_again(
     chosen = Settings(fusion=fusion)
     if after == "saliency":  # the setting and the stage share a name: both mean the map changed
         stale = ["saliency", *stale]
-    assert list(standing_after(after, chosen)) == stale
+    assert without_truth(standing_after(after, chosen, CAM)) == without_truth(stale)
     made = inspector(Pool()).inspect(image, [RED], chosen, after)
-    assert [one.stage for one in made] == stale
+    assert [one.stage for one in made] == without_truth(stale)
 
 
 @settings(max_examples=40, deadline=None)
@@ -289,10 +300,10 @@ def test_a_warm_cache_never_changes_a_pixel(
     moves: list[Settings], tags: list[tuple[int, str]], seed: int
 ) -> None:
     pixels = np.random.default_rng(seed).integers(0, 255, (20, 28, 3), dtype=np.uint8)
-    cache: dict = {}
+    caches = Caches()
     warm_bench = inspector(Pool())
     for moved in moves:
-        warm = list(warm_bench.inspect(pixels, tags, moved, cache=cache))
+        warm = list(warm_bench.inspect(pixels, tags, moved, caches=caches))
         cold = list(inspector(Pool()).inspect(pixels, tags, moved))
         assert [(one.stage, one.kind, one.caption, one.numbers) for one in warm] == [
             (one.stage, one.kind, one.caption, one.numbers) for one in cold
@@ -303,12 +314,12 @@ def test_a_warm_cache_never_changes_a_pixel(
 
 
 def test_a_cache_does_not_grow_with_the_sliders(image: np.ndarray) -> None:
-    bench, cache = inspector(Pool()), {}
-    list(bench.inspect(image, [RED], cache=cache))
-    names = set(cache)
+    bench, caches = inspector(Pool()), Caches()
+    list(bench.inspect(image, [RED], caches=caches))
+    names = [kept.names for kept in (caches.image, caches.weights, caches.method)]
     for step in range(1, 10):
-        list(bench.inspect(image, [RED], Settings(gamma=step / 10), cache=cache))
-    assert set(cache) == names
+        list(bench.inspect(image, [RED], Settings(gamma=step / 10), caches=caches))
+    assert names == [kept.names for kept in (caches.image, caches.weights, caches.method)]
 
 
 def test_a_tag_that_the_weights_do_not_know_is_named_and_the_rest_goes_on(
@@ -425,4 +436,4 @@ def test_the_network_sees_the_short_side_at_the_weights_input_size(
 
 def test_an_unknown_stage_is_named() -> None:
     with pytest.raises(DataError, match="'zoness'"):
-        standing_after("zoness", Settings())
+        standing_after("zoness", Settings(), CAM)

@@ -31,6 +31,16 @@ from backend.maps.crf import PRESETS
         ({"crf": {"iterations": None}}, "CRF's iterations was None"),
         ({"crf": {"gaussian_xy": 0}}, "gaussian_xy must be a number above 0"),
         ({"crf": {"bilateral_xy": float("inf")}}, "bilateral_xy was inf"),
+        ({"method": 3}, "method was 3; accepted is the name"),
+        ({"oaa_pass": -1}, "oaa_pass was -1"),
+        ({"oaa_pass": 1.5}, "oaa_pass was 1.5; a pass is a whole number"),
+        ({"oaa_fusion": "median"}, "oaa_fusion was 'median'; accepted are max, mean"),
+        ({"erase": 1.1}, "erase was 1.1; accepted is 0 to 1"),
+        ({"sigma": 10}, "sigma was 10; accepted is 0 to 0.1"),
+        ({"scale": 0}, "scale was 0; accepted is 0.1 to 1"),
+        ({"scale": None}, "scale was None"),
+        ({"reliable": "high"}, "reliable was 'high'"),
+        ({"truth_threshold": -0.1}, "truth_threshold was -0.1"),
     ],
 )
 def test_settings_that_cannot_be_are_refused_by_name(given: dict, said: str) -> None:

@@ -14,7 +14,7 @@ import torch
 from backend.__main__ import main
 from backend.errors import WeightsError
 from backend.networks import TORCHVISION, build_backbone
-from backend.weights import FETCHABLE, fetch, fetching
+from backend.weights import FETCHABLE, classifiers, fetch, fetching
 
 
 @pytest.fixture
@@ -74,6 +74,27 @@ def test_the_command_prints_where_the_fetched_file_is(
 ) -> None:
     assert main(["weights", "fetch", "slim"]) == 0
     assert Path(capsys.readouterr().out.strip()).name == published.name
+
+
+def test_a_whole_classifier_is_fetched_by_its_prefixed_name_and_then_found(
+    published: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    offer = classifiers.Offer(16, (published.name,))
+    monkeypatch.setitem(classifiers.OFFERED, "squeezenet1_1", offer)
+    assert main(["weights", "fetch", "torchvision:squeezenet1_1"]) == 0
+    path = capsys.readouterr().out.strip()
+    assert Path(path).name == published.name
+    assert main(["weights", "list"]) == 0
+    assert f"torchvision:squeezenet1_1: {path}" in capsys.readouterr().out
+
+
+def test_every_classifier_has_an_address_with_its_files_name() -> None:
+    for name, offer in classifiers.OFFERED.items():
+        address = fetching.address_of(f"torchvision:{name}")
+        assert address.startswith("https://")
+        assert address.endswith(f"/{offer.files[0]}")
+    with pytest.raises(WeightsError, match="no ImageNet classifier 'torchvision:slim'"):
+        fetching.address_of("torchvision:slim")
 
 
 def test_the_command_says_in_a_sentence_what_it_cannot_fetch(

@@ -39,6 +39,30 @@ SHORT = [
 ]
 
 
+# A training of a few steps of any method, on the smallest trunk; classify's own flags are SHORT.
+TINY = [
+    "--preset",
+    "scenes",
+    "--weights",
+    "none",
+    "--size",
+    "48",
+    "--batch",
+    "4",
+    "--warmup",
+    "0",
+    "--precision",
+    "32",
+    "--device",
+    "cpu",
+]
+
+
+def train(recipe: str, data: Path, out: Path, *more: str) -> int:
+    """`python -m training RECIPE` within this process; its exit status."""
+    return main([recipe, "--data", str(data), "--out", str(out), *TINY, *more])
+
+
 def paint_voc(root: Path, count: int = 8, side: int = 48) -> Path:
     """Images of a red square (cat), a green disc (dog) or both, with true masks; VOC's names."""
     random = np.random.default_rng(0)
@@ -79,6 +103,23 @@ def trained(tiny_voc: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of one finished short training; not to be changed by a test."""
     out = tmp_path_factory.mktemp("runs") / "trained"
     assert main(["classify", "--data", str(tiny_voc), "--out", str(out), *SHORT]) == 0
+    return out
+
+
+@pytest.fixture(scope="session")
+def scenes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A dozen scenes of 64 pixels, ten in the list train; not to be changed by a test."""
+    out = tmp_path_factory.mktemp("data") / "scenes"
+    how = ["--count", "12", "--size", "64", "--workers", "1"]
+    assert main(["scenes", "--out", str(out), *how]) == 0
+    return out
+
+
+@pytest.fixture(scope="session")
+def oaa_run(scenes: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run of oaa over the scenes; not to be changed by a test."""
+    out = tmp_path_factory.mktemp("runs") / "oaa"
+    assert train("oaa", scenes, out, "--steps", "9", "--warmup-passes", "1", "--gate", "none") == 0
     return out
 
 

@@ -26,6 +26,7 @@ def test_a_run_folder_holds_all_that_others_look_for(trained: Path):
         "checkpoint-00000006.pt",
         "config.json",
         "events.jsonl",
+        "film",
         "heartbeat",
         "maps",
         "provenance.json",

@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 
 from backend.labels import read_heat, read_labels
+from backend.maps.attention import resize
 from backend.saliency import saliency_source
 from backend.weights import read_card
 from training.cli import main
 from training.recipes.labels import already_done
 
-from .conftest import events_of, paint_voc
+from .conftest import SHORT, events_of, paint_voc
 
 
 def make_labels(trained: Path, data: Path, out: Path, *more: str) -> int:
@@ -40,7 +41,7 @@ def test_every_image_gets_labels_maps_and_a_line_of_scores(labelled: Path):
     assert sorted(path.stem for path in (labelled / "labels").iterdir()) == names
     assert [line["image"] for line in scores_of(labelled)] == names
     for line in scores_of(labelled):
-        assert line["method"].startswith("dcsp · ")
+        assert line["method"].startswith("cam.dcsp · ")
         assert {"AC", "CD", "SC"} <= set(line)
         assert line["SC"] == pytest.approx(line["AC"] * line["CD"])
     assert read_heat(labelled / "maps" / "im2" / "cat.png").shape == (48, 48)
@@ -94,7 +95,7 @@ def test_the_weights_and_the_saliency_of_the_labels_are_on_record(labelled: Path
     }  # fmt: skip
     for line in scores_of(labelled):
         assert (line["weights_digest"], line["saliency"]) == (digest, "classical")
-        assert line["method"] == f"dcsp · {card.name} ({digest[:8]}) · classical"
+        assert line["method"] == f"cam.dcsp · {card.name} ({digest[:8]}) · classical"
 
 
 def test_a_run_does_not_go_on_with_other_weights(
@@ -142,7 +143,7 @@ def test_the_crf_is_named_in_the_method(trained: Path, tmp_path: Path):
     data = paint_voc(tmp_path / "data", count=2)
     assert make_labels(trained, data, tmp_path / "run", "--crf", "oaa", "--fusion", "seenet") == 0
     found = {line["method"].split(" · ")[0] for line in scores_of(tmp_path / "run")}
-    assert found == {"seenet+crf"}
+    assert found == {"cam.seenet.crf"}
 
 
 def test_an_unreadable_image_is_left_out_and_named(trained: Path, tmp_path: Path):
@@ -163,6 +164,34 @@ def test_an_image_whose_tags_the_weights_do_not_know_has_no_labels(trained: Path
     assert any("im1 has no labels" in text and "horse" in text for text in said)
 
 
+def test_the_masks_of_a_run_of_oaa_are_made_of_what_it_accumulated(tiny_voc: Path, tmp_path: Path):
+    run = tmp_path / "oaa"
+    named = ["--data", str(tiny_voc), "--out", str(run)]
+    assert main(["oaa", *named, *SHORT, "--epochs", "3", "--gate", "none"]) == 0
+    assert make_labels(run, tiny_voc, tmp_path / "own") == 0
+    assert make_labels(run / "weights.safetensors", tiny_voc, tmp_path / "file") == 0
+    assert make_labels(run, tiny_voc, tmp_path / "cam", "--method", "cam") == 0
+    for name in ("im0", "im2"):
+        gathered = read_heat(run / "maps" / name / "cat.png")
+        shown = read_heat(tmp_path / "own" / "maps" / name / "cat.png")
+        # what the passes add up to here is what the run itself wrote, to the rounding of 8 bits
+        expected = resize(gathered[None], (48, 48))[0]
+        assert shown == pytest.approx(expected, abs=0.01)
+        assert (read_heat(tmp_path / "cam" / "maps" / name / "cat.png") != shown).any()
+    assert scores_of(tmp_path / "own")[0]["method"].startswith("oaa.dcsp · ")
+    assert scores_of(tmp_path / "file") == scores_of(tmp_path / "own")
+    assert scores_of(tmp_path / "cam")[0]["method"].startswith("cam.dcsp · ")
+
+
+def test_the_attention_of_another_method_can_be_asked_for(
+    trained: Path, tiny_voc: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    assert make_labels(trained, tiny_voc, tmp_path / "run", "--method", "layercam") == 0
+    assert scores_of(tmp_path / "run")[0]["method"].startswith("layercam.dcsp · ")
+    assert make_labels(trained, tiny_voc, tmp_path / "other", "--method", "seenet") == 2
+    assert "SeeNet works with weights of the kind seenet" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("more", "sentence"),
     [
@@ -170,6 +199,7 @@ def test_an_image_whose_tags_the_weights_do_not_know_has_no_labels(trained: Path
         (["--weights", "missing.safetensors"], "There are no weights at missing.safetensors"),
         (["--saliency", "deep"], "There is no saliency source 'deep'"),
         (["--fusion", "best"], "--fusion is 'best'; it can be seenet, dcsp, oaa"),
+        (["--method", "best"], "--method is 'best'; it can be own, cam"),
         (["--gamma", "2"], "--gamma is 2.0; it must be from 0 to 1"),
     ],
 )

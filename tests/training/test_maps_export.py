@@ -1,6 +1,5 @@
-"""From a network's class maps to files: fused over looks, turned back, named after their tag."""
+"""From a network's final maps to files: fused over looks, turned back, named after their tag."""
 
-from collections import namedtuple
 from pathlib import Path
 
 import numpy as np
@@ -10,34 +9,50 @@ from torch import nn
 
 from backend.exchange.sources import open_source
 from backend.labels import read_heat
-from backend.networks import TORCHVISION
+from backend.networks import TORCHVISION, CamClassifier
+from backend.networks.classifier import ClassifierOutput
+from training.loop import Diverged
 from training.machine import Machine, open_fabric
 from training.maps_export import Looks, attention, export_maps, measure_maps, resized
 from training.run import Cancelled, Run
 
-Output = namedtuple("Output", "scores maps")
 FABRIC = open_fabric(Machine(device="cpu", precision="32"))
 
 
 class Colours(nn.Module):
     """Class maps that are the red and the green of 4-pixel cells, above grey."""
 
-    def forward(self, images: torch.Tensor) -> Output:
+    num_classes = 2
+
+    def attend(self, images: torch.Tensor, tags: torch.Tensor) -> ClassifierOutput:
         mean, std = torch.tensor(TORCHVISION.mean), torch.tensor(TORCHVISION.std)
         colours = images.permute(0, 2, 3, 1) * std + mean
         red, green, blue = colours.unbind(-1)
         maps = torch.stack([red - (green + blue) / 2, green - (red + blue) / 2], 1) - 0.2
         maps = nn.functional.avg_pool2d(maps, 4)
-        return Output(maps.amax(dim=(2, 3)), maps)
+        return ClassifierOutput(maps.amax(dim=(2, 3)), maps)
 
 
 class LeftOnly(nn.Module):
     """Sees only what is on the left."""
 
-    def forward(self, images: torch.Tensor) -> Output:
+    num_classes = 1
+
+    def attend(self, images: torch.Tensor, tags: torch.Tensor) -> ClassifierOutput:
         maps = torch.zeros(len(images), 1, 8, 8)
         maps[:, :, :, :2] = 3.0
-        return Output(maps.mean(dim=(2, 3)), maps)
+        return ClassifierOutput(maps.mean(dim=(2, 3)), maps)
+
+
+class AsTagged(nn.Module):
+    """Its maps are flat: as high as the tags that it was told, and a quarter more for each."""
+
+    num_classes = 3
+
+    def attend(self, images: torch.Tensor, tags: torch.Tensor) -> ClassifierOutput:
+        assert tags.shape == (len(images), 3)
+        maps = (tags * torch.tensor([1.0, 1.25, 1.5]))[:, :, None, None].expand(-1, -1, 2, 2)
+        return ClassifierOutput(tags - 0.5, maps)
 
 
 def test_every_image_and_tag_gets_its_map(tiny_voc: Path, tmp_path: Path):
@@ -104,6 +119,23 @@ def test_a_network_that_sees_nothing_gives_a_map_of_zeros():
     fused, scores = attention(FABRIC, Colours(), image, [0], TORCHVISION, Looks(48, flip=True))
     assert float(scores[0]) < 0
     assert not fused.any()
+
+
+@pytest.mark.parametrize("flip", [False, True])
+def test_a_network_is_told_the_images_tags_in_every_look(flip: bool):
+    image = np.zeros((48, 48, 3), np.uint8)
+    looks = Looks(48, scales=(0.7, 1.0), flip=flip)
+    fused, scores = attention(FABRIC, AsTagged(), image, [0, 2], TORCHVISION, looks)
+    assert scores.tolist() == [0.5, -0.5, 0.5]
+    assert fused.shape == (2, 2, 2)
+    assert (fused == 1.0).all()
+
+
+def test_a_network_that_has_left_the_numbers_is_a_sentence():
+    network = CamClassifier("slim", 2, head_layers=0).eval()
+    torch.nn.init.constant_(network.head[-1].bias, torch.inf)
+    with pytest.raises(Diverged, match=r"no longer numbers.*lower --learning-rate"):
+        attention(FABRIC, network, np.zeros((48, 48, 3), np.uint8), [0], TORCHVISION, Looks(48))
 
 
 @pytest.mark.parametrize(

@@ -149,7 +149,7 @@ def test_a_class_that_only_the_weights_know_can_be_looked_for(
 def test_an_id_borrowed_for_one_class_and_then_another_shows_each_its_own_map(
     client: TestClient, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ui.inspectors.shipped", list)
+    monkeypatch.setattr("ui.choices.shipped", list)
     run = finished_run(workspace, ("train", "tram"))
 
     def look(tag: str) -> tuple[int, dict[str, tuple[dict, bytes]]]:
@@ -160,7 +160,7 @@ def test_an_id_borrowed_for_one_class_and_then_another_shows_each_its_own_map(
     client.post("/tagmask/api/inspect/tags", json={"image": "image2", "tags": ["train"]})
     passed_on, tram = look("tram")
     assert (borrowed, passed_on) == (254, 254)
-    client.app.state.context.inspectors._caches.clear()
+    client.app.state.context.inspectors._kept.clear()
     _, cold = look("tram")
     for stage in ("cam", "zones", "fusion.seenet", "fusion.dcsp", "fusion.oaa"):
         assert tram[stage][1] == cold[stage][1], stage
@@ -171,7 +171,7 @@ def test_an_id_borrowed_for_one_class_and_then_another_shows_each_its_own_map(
 def test_more_classes_than_a_mask_can_hold_leave_the_rest_out(
     client: TestClient, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ui.inspectors.shipped", list)
+    monkeypatch.setattr("ui.choices.shipped", list)
     finished_run(workspace, tuple(f"kind {number}" for number in range(254)))
     options = client.get("/tagmask/api/inspect/options").json()
     assert sorted(each["id"] for each in options["classes"]) == list(range(1, 255))
@@ -258,8 +258,8 @@ def test_an_image_too_small_to_inspect_says_so_in_the_stream(
 def test_without_weights_the_sentence_says_what_to_do(
     client: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ui.inspectors.shipped", list)
-    client.app.state.context.inspectors._shipped = None
+    monkeypatch.setattr("ui.choices.shipped", list)
+    client.app.state.context.inspectors._choices._shipped = None
     answer = client.post("/tagmask/api/inspect", json={"image": "image0"})
     assert answer.status_code == 400
     assert "Train" in answer.json()["error"]
@@ -425,4 +425,5 @@ def test_recent_inspections_are_kept_within_their_bytes(
     inspectors._kept_bytes = 1
     for name in ("image0", "image1", "image2"):
         inspect(client, run, image=name, tags=["cat"])
-    assert len(inspectors._caches) == 1
+    digest = workspace.store.images.by_name("image2").digest
+    assert {image for image, _, _ in inspectors._kept} == {digest}

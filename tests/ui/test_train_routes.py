@@ -291,6 +291,93 @@ def test_counting_images_is_not_taken_for_a_step(
     assert answer["jobs"][0]["progress"] == {"stage": "maps", "step": 1, "steps": 9}
 
 
+def filmed(workspace: Workspace) -> tuple[Job, Path]:
+    """A running job whose run folder holds a film, beside files that are nobody's business."""
+    job = running(workspace)
+    folder = workspace.root / "runs" / "00001-classify"
+    (folder / "film").mkdir(parents=True)
+    workspace.store.jobs.update(job.id, run_folder="runs/00001-classify")
+    (folder / "film" / "photographs.jpg").write_bytes(b"photographs")
+    (folder / "film" / "00000100.png").write_bytes(b"frame")
+    (folder / "film" / "notes.png").write_bytes(b"not a frame")
+    (folder / "weights.png").write_bytes(b"outside the film")
+    (folder / "config.json").write_text("{}")
+    (folder / "film" / "00000666.png").symlink_to(folder / "config.json")
+    return workspace.store.jobs.get(job.id), folder
+
+
+def test_a_films_files_are_served_as_pictures(
+    client: TestClient, workspace: Workspace, idle: None
+) -> None:
+    job, _ = filmed(workspace)
+    for name, content, media in (
+        ("photographs.jpg", b"photographs", "image/jpeg"),
+        ("00000100.png", b"frame", "image/png"),
+    ):
+        answer = client.get(f"/tagmask/api/train/film/{job.id}/{name}")
+        assert answer.status_code == 200
+        assert answer.content == content
+        assert answer.headers["content-type"] == media
+        assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+def test_nothing_else_of_a_run_is_served(
+    client: TestClient, workspace: Workspace, idle: None
+) -> None:
+    job, _ = filmed(workspace)
+    names = ("00000200.png", "notes.png", "00000100.PNG", "00000666.png", "config.json", "", ".")
+    escapes = ("00000100.png%00", "00000100.png%0A", "..%5Cweights.png", "%2Fetc%2Fpasswd")
+    climbs = ("../weights.png", "..%2Fweights.png", "%2E%2E%2Fconfig.json", "film%2F00000100.png")
+    for name in (*names, *escapes, *climbs):
+        answer = client.get(f"/tagmask/api/train/film/{job.id}/{name}")
+        assert answer.status_code == 404, name
+        assert answer.headers["content-type"] == "application/json", name
+
+
+def test_a_film_folder_that_is_a_link_is_not_followed(
+    client: TestClient, workspace: Workspace, idle: None, tmp_path: Path
+) -> None:
+    job, folder = filmed(workspace)
+    (folder / "film").rename(tmp_path / "elsewhere")
+    (folder / "film").symlink_to(tmp_path / "elsewhere")
+    assert client.get(f"/tagmask/api/train/film/{job.id}/00000100.png").status_code == 404
+
+
+def test_the_film_of_a_job_that_is_not_there_or_not_begun_is_a_sentence(
+    client: TestClient, workspace: Workspace, idle: None
+) -> None:
+    job = running(workspace)
+    waiting = client.get(f"/tagmask/api/train/film/{job.id}/photographs.jpg")
+    assert waiting.status_code == 404
+    assert f"Job {job.id} has no film file of this name" in waiting.json()["error"]
+    absent = client.get("/tagmask/api/train/film/77/photographs.jpg")
+    assert absent.status_code == 400
+    assert "There is no job 77" in absent.json()["error"]
+
+
+def test_frames_and_validations_come_once_beside_the_points(
+    client: TestClient, workspace: Workspace, idle: None
+) -> None:
+    job = running(workspace)
+    place = {"image": "image0", "tag": "cat", "left": 0, "width": 96}
+    seen = {"tag_accuracy": 0.75, "images": 8, "miou": 41.5, "threshold": 0.3, "looked_at": 6}
+    events = [
+        {"seq": 0, "time": 1.0, "kind": "progress", "step": 9, "loss": {"total": 1.0, "b": 0.5}},
+        {"seq": 1, "time": 2.0, "kind": "validation", "step": 10, **seen},
+        {"seq": 2, "time": 3.0, "kind": "film", "step": 10, "file": "film/00000010.png",
+         "frame": [place]},
+    ]  # fmt: skip
+    workspace.store.jobs.append_events(job.id, events, offset=0)
+    one = news(client, job=job.id)["job"]
+    assert one["film"] == [
+        {"seq": 2, "time": 3.0, "step": 10, "file": "film/00000010.png", "frame": [place]}
+    ]
+    assert one["told"] == [{"seq": 1, "time": 2.0, "kind": "validation", "step": 10, **seen}]
+    assert set(one["columns"][-2:]) == {"total", "b"}
+    later = news(client, job=job.id, after=one["after"])["job"]
+    assert (later["film"], later["told"], later["points"]) == ([], [], [])
+
+
 def running(workspace: Workspace) -> Job:
     workspace.store.jobs.submit("classify", [], by="ada")
     job = workspace.store.jobs.claim("test")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from training.errors import TrainingError
 from training.options import option
 from training.recipes import Recipe
-from training.run import PROVENANCE, write_provenance
+from training.run import CONFIG, PROVENANCE, write_provenance
 
 if TYPE_CHECKING:
     from backend.exchange.sources import Item, Source
@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 
 SCORES = "scores.jsonl"
 FUSIONS = ("seenet", "dcsp", "oaa")
+OWN = "own"
+METHODS = (
+    OWN, "cam", "seenet", "oaa", "oaaplus", "ecsnet", "gradcam", "gradcampp", "layercam"
+)  # fmt: skip
 CRF_PRESETS = ("dcsp", "deeplab", "psa", "irn", "oaa", "none")
 
 
@@ -34,6 +38,12 @@ class Labels:
 
     weights: str = option(
         "", "the trained network: a run's folder, a weights file or a shipped name"
+    )
+    method: str = option(
+        OWN,
+        "whose attention: own: the method that the weights were trained for, with the numbers that "
+        "they were trained with; oaa wants the run's folder as --weights",
+        choices=METHODS,
     )
     fusion: str = option(
         "dcsp",
@@ -76,7 +86,7 @@ def run(settings: Labels, run: "Run") -> dict[str, Any]:
     import torch
 
     from backend.exchange.sources import open_source
-    from backend.inspection import Inspector
+    from backend.inspection import Inspector, trained_with
     from backend.inspection import Settings as Stages
     from backend.refinement import CrfPool
     from backend.saliency import saliency_source
@@ -99,6 +109,8 @@ def run(settings: Labels, run: "Run") -> dict[str, Any]:
     crf = None if settings.crf == "none" else settings.crf
     stages = Stages.from_json(
         {
+            **trained_with(card),
+            "method": "" if settings.method == OWN else settings.method,
             "fusion": settings.fusion,
             "saliency": settings.saliency,
             "weight": settings.weight,
@@ -116,7 +128,9 @@ def run(settings: Labels, run: "Run") -> dict[str, Any]:
     with CrfPool(settings.threads) as pool:
         if crf and not pool.available:
             run.message(f"The labels stay as the fusion made them. {pool.reason}")
-        inspector = Inspector(network, card, saliency, pool, working_side=None)
+        folder = run_folder(card)
+        inspector = Inspector(network, card, saliency, pool, folder=folder, working_side=None)
+        run.message(f"The attention is that of {inspector.method(stages).title}.")
         with (run.folder / SCORES).open("a", encoding="utf-8") as scores:
             for each in label_all(run, inspector, source, todo, stages, settings.threads):
                 if each.scores is None:
@@ -171,20 +185,21 @@ def label(
     except ImageError as problem:
         return Done(item.name, why_not=f"{item.name} is left out: {problem}")
     tags = [(id, source.classes[id]) for id in item.tags]
-    fused = f"fusion.{stages.fusion}"
-    wanted = {"cam", fused, "crf", "sal.score"} - (set() if stages.crf else {"crf"})
-    labels, method, notes = None, stages.fusion, []
+    looks = inspector.method(stages)
+    attention, fused = looks.final, f"fusion.{stages.fusion}"
+    wanted = {attention, fused, "crf", "sal.score"} - (set() if stages.crf else {"crf"})
+    labels, method, notes = None, f"{looks.name}.{stages.fusion}", []
     maps, scores = 0, {}
     for made in inspector.inspect(image, tags, stages, name=item.name, only=wanted):
         if made.array is None:
             notes.append(made.caption)
-        elif made.stage == "cam":
+        elif made.stage == attention:
             write_heat(folder / "maps" / item.name / f"{made.tag}.png", made.array)
             maps += 1
         elif made.stage == fused:
             labels = made.array
         elif made.stage == "crf":
-            labels, method = made.array, f"{stages.fusion}+crf"
+            labels, method = made.array, f"{method}.crf"
         elif made.stage == "sal.score":
             scores = dict(made.numbers)
     if labels is None:
@@ -215,6 +230,12 @@ def already_done(folder: Path) -> dict[str, dict[str, Any]]:
         if isinstance(name, str) and (folder / "labels" / f"{name}.png").is_file():
             found[name] = told
     return found
+
+
+def run_folder(card: "WeightsCard") -> Path | None:
+    """The folder of the run that a weights file lies in, None for a file by itself."""
+    folder = None if card.path is None else card.path.parent
+    return folder if folder and (folder / CONFIG).is_file() else None
 
 
 def record_provenance(folder: Path, card: "WeightsCard", saliency: "SaliencySource") -> None:

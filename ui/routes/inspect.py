@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Annotated, Any
 
 import numpy as np
@@ -15,13 +15,23 @@ from starlette.responses import StreamingResponse
 
 from backend.errors import DataError, TagmaskError
 from backend.images import read_image, require_usable
-from backend.inspection import FUSIONS, STAGES, Inspector, Settings
-from backend.labels import encode_labels, resize_labels
+from backend.inspection import (
+    FUSIONS,
+    LIMITS,
+    METHODS,
+    Inspector,
+    Settings,
+    Truth,
+    stages_of,
+    trained_with,
+)
+from backend.labels import decode_labels, encode_labels, resize_labels
 from backend.maps.crf import PRESETS
 from backend.store import Image
+from backend.weights.classifiers import number_tags
+from ui.choices import IMAGENET, Choice
 from ui.context import Context
 from ui.frames import frame, stage_frame
-from ui.inspectors import Choice
 from ui.tagging import Tagging
 
 LARGEST_PAGE = 200
@@ -70,22 +80,26 @@ def router(context: Context) -> APIRouter:
         choices, problems = inspectors.choices()
         return {
             "classes": tagging.as_json(),
-            "weights": [_choice_json(choice) for choice in choices],
+            "weights": [choice.as_json() for choice in choices],
             "weight_problems": problems,
             "settings": asdict(Settings()),
             "fusions": FUSIONS,
             "presets": {name: asdict(preset) for name, preset in PRESETS.items()},
+            "limits": LIMITS,
             "saliency": list(inspectors.saliency),
-            "stages": [
-                {"name": name, "needs": stage.needs, "reads": stage.reads}
-                for name, stage in STAGES.items()
-            ],
+            "methods": [_method_json(name) for name in METHODS],
+            "stages": _method_json("cam")["stages"],
             "crf": {
                 "available": bool(context.crf and context.crf.available),
                 "reason": context.crf.reason if context.crf else "There is no CRF here.",
             },
             "read_only": context.read_only,
         }
+
+    @routes.get("/inspect/classes")
+    def classes(weights: str) -> dict[str, Any]:
+        """All tags that weights know; for ImageNet's classifiers too many for the options."""
+        return {"classes": inspectors.inspector(inspectors.choice(weights)).card.classes}
 
     @routes.get("/inspect/images")
     def images(
@@ -106,6 +120,9 @@ def router(context: Context) -> APIRouter:
     @routes.post("/inspect")
     def inspect(request: Request, body: Inspection) -> StreamingResponse:
         row, choice, inspector, settings, tags = _prepare(context, tagging, body)
+        method = inspector.method(settings).name
+        truth = _truth(context, row)
+        stages = inspector.stages(settings, body.after, body.only, truth=truth is not None)
 
         def frames() -> Iterator[bytes]:
             started = time.perf_counter()
@@ -115,6 +132,9 @@ def router(context: Context) -> APIRouter:
                         "stage": "start",
                         "tags": tagging.as_json(tags),
                         "weights": choice.id,
+                        "method": method,
+                        "vocabulary": choice.vocabulary,
+                        "stages": stages,
                         "image": _image_json(row, tagging),
                     }
                 )
@@ -123,9 +143,10 @@ def router(context: Context) -> APIRouter:
                     tags,
                     settings,
                     body.after,
-                    inspectors.cache(row.digest, choice),
+                    inspectors.caches(row.digest, choice, method),
                     name=row.name,
                     only=body.only,
+                    truth=truth,
                 ):
                     yield stage_frame(made)
             except TagmaskError as error:
@@ -147,24 +168,30 @@ def router(context: Context) -> APIRouter:
     @routes.post("/inspect/candidate")
     def offer(body: Offer) -> dict[str, Any]:
         row, choice, inspector, settings, tags = _prepare(context, tagging, body)
+        if choice.vocabulary == IMAGENET:
+            raise DataError(
+                "The numbers in this mask are this image's own, since ImageNet's classes are not "
+                "the workspace's, so it cannot be offered. Take weights trained on the workspace's "
+                "classes."
+            )
+        source = inspector.method(settings).name
         rule = body.stage.removeprefix("fusion.")
         if body.stage == "crf":
-            method = f"cam.{settings.fusion}.crf"
+            method = f"{source}.{settings.fusion}.crf"
         elif rule in FUSIONS:
-            settings = Settings(**{**vars(settings), "fusion": rule, "crf": None})
-            method = f"cam.{rule}"
+            settings = replace(settings, fusion=rule, crf=None)
+            method = f"{source}.{rule}"
         else:
             raise DataError(
                 f"{body.stage!r} is not a mask; the refined mask and the fusions can be offered."
             )
-        cache = inspectors.cache(row.digest, choice)
         made = {
             one.stage: one
             for one in inspector.inspect(
                 lambda: _pixels(context, row),
                 tags,
                 settings,
-                cache=cache,
+                caches=inspectors.caches(row.digest, choice, source),
                 name=row.name,
                 only=(body.stage, "sal.score"),
             )
@@ -177,7 +204,7 @@ def router(context: Context) -> APIRouter:
                 "This mask has no pixel of any tag, so there is nothing to review. Lower gamma or "
                 "the weight, or look at another fusion."
             )
-        method = f"{method} · {_made_with(choice, settings)}"
+        method = f"{method} · {_made_with(inspector, settings)}"
         png = encode_labels(resize_labels(labels, (row.height, row.width)))
         run = int(choice.id.removeprefix("run:")) if choice.id.startswith("run:") else None
         before = {candidate.id for candidate in store.candidates.of_image(row.id)}
@@ -202,10 +229,16 @@ def _prepare(
     context: Context, tagging: Tagging, body: Inspection
 ) -> tuple[Image, Choice, Inspector, Settings, list[tuple[int, str]]]:
     row = _find(context, body.image)
-    settings = Settings.from_json(body.settings)
+    Settings.from_json(body.settings)  # before a network is loaded for settings that cannot be
     choice = context.inspectors.choice(body.weights)
-    tags = tagging.of_image(row) if body.tags is None else tagging.resolve(body.tags)
-    return row, choice, context.inspectors.inspector(choice), settings, tags
+    if choice.vocabulary == IMAGENET:
+        own = [name for _, name in tagging.of_image(row)]
+        tags = number_tags(own if body.tags is None else body.tags)
+    else:
+        tags = tagging.of_image(row) if body.tags is None else tagging.resolve(body.tags)
+    inspector = context.inspectors.inspector(choice)
+    settings = Settings.from_json({**trained_with(inspector.card), **body.settings})
+    return row, choice, inspector, settings, tags
 
 
 def _find(context: Context, wanted: str) -> Image:
@@ -221,9 +254,19 @@ def _pixels(context: Context, row: Image) -> np.ndarray:
     return require_usable(read_image(context.store.files.path(row.digest), name=row.name), row.name)
 
 
-def _made_with(choice: Choice, settings: Settings) -> str:
+def _truth(context: Context, row: Image) -> Truth | None:
+    """The image's true mask, where the workspace has one."""
+    digest = row.truth_digest
+    if digest is None:
+        return None
+    files = context.store.files
+    names = {each.id: each.name for each in context.store.classes.all()}
+    return Truth(digest, lambda: decode_labels(files.read(digest)), names)
+
+
+def _made_with(inspector: Inspector, settings: Settings) -> str:
     """The weights and the saliency of a mask, for those who review it."""
-    return f"{choice.card.name} ({choice.card.digest[:8]}) · {settings.saliency}"
+    return f"{inspector.card.name} ({inspector.card.digest[:8]}) · {settings.saliency}"
 
 
 def _mistake(row: Image, error: Exception) -> str:
@@ -261,15 +304,13 @@ def _images_json(rows: Sequence[Image], tagging: Tagging) -> list[dict[str, Any]
     ]
 
 
-def _choice_json(choice: Choice) -> dict[str, Any]:
-    card = choice.card
+def _method_json(name: str) -> dict[str, Any]:
+    method = METHODS[name]
     return {
-        "id": choice.id,
-        "title": choice.title,
-        "detail": choice.detail,
-        "classes": card.classes,
-        "backbone": card.backbone,
-        "input_size": card.input_size,
-        "digest": card.digest,
-        "origin": card.origin,
+        "name": name,
+        "title": method.title,
+        "about": method.about,
+        "settings": method.settings(),
+        "final": method.final,
+        "stages": [{"name": stage, **asdict(each)} for stage, each in stages_of(method).items()],
     }

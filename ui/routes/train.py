@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter
 from pydantic import BaseModel, Field, ValidationError
+from starlette.responses import FileResponse, JSONResponse, Response
 
 from backend.errors import JobError
 from backend.launchers import trainer_command
@@ -14,12 +15,15 @@ from backend.store import Job
 from backend.supervisor import ensure_supervisor, held, resubmit
 from backend.supervisor.orders import as_typed, trainer_arguments
 from ui.context import Context
-from ui.job_view import News, Rows, detail
+from ui.job_view import News, Rows, detail, film_file
+from ui.routes.files import MEDIA
 
 RUNNABLE = ("classify", "labels")
 TAGGED = "tagged"
 MOST_JOBS = 100
 _WAKE_EVERY = 5.0
+# A frame's address carries its time: one that is made again after a resume has another.
+FOR_AN_HOUR = {"Cache-Control": "private, max-age=3600"}
 
 Name = Annotated[str, Field(min_length=1, max_length=64)]
 
@@ -76,7 +80,14 @@ def router(context: Context) -> APIRouter:
                 for one in store.snapshots.all()
             ],
             "weights": [
-                {"id": one.id, "title": one.title, "backbone": one.card.backbone} for one in choices
+                {
+                    "id": one.id,
+                    "title": one.title,
+                    "backbone": one.card.backbone,
+                    "kind": one.card.kind,
+                }
+                for one in choices
+                if one.card
             ],
             "read_only": context.read_only,
         }
@@ -148,6 +159,16 @@ def router(context: Context) -> APIRouter:
             "job": detail(store, chosen, root, News(after, log)) if chosen else None,
         }
 
+    @routes.get("/film/{job}/{name}")
+    def film(job: int, name: str) -> Response:
+        """A file of a job's film: photographs.jpg, or a frame such as 00000100.png."""
+        folder = store.jobs.get(job).run_folder
+        path = film_file(root / folder, name) if folder else None
+        if path is None:
+            reason = f"Job {job} has no film file of this name; reload the page."
+            return JSONResponse({"error": reason}, status_code=404)
+        return FileResponse(path, media_type=MEDIA[path.suffix], headers=FOR_AN_HOUR)
+
     return routes
 
 
@@ -194,7 +215,22 @@ def _words(context: Context, book: RecipeBook, order: Order) -> list[str]:
         options["weights"] = _weights(context, weights)
     if order.recipe == "labels" and not options.get("weights"):
         raise JobError("Choose the weights that are to make candidates.")
+    if any(option["name"] == "from_" for option in recipes[order.recipe]["options"]):
+        options["from_"] = _earlier_run(context, options.get("from_"))
     return option_words(order.recipe, recipes[order.recipe], options)
+
+
+def _earlier_run(context: Context, id: Any) -> str:
+    """The folder of the run that another stands on; the page calls it `run:NUMBER`."""
+    if not isinstance(id, str) or not id:
+        raise JobError("Choose the run whose maps this one is to learn from.")
+    kind, _, name = id.partition(":")
+    if kind != "run":
+        return id
+    run = context.store.runs.get(int(name)) if name.isdecimal() else None
+    if run is None or run.finished is None:
+        raise JobError(f"There is no finished run {id[:60]!r} here; choose another.")
+    return str(context.workspace.root / run.folder)
 
 
 def _weights(context: Context, id: str) -> str:

@@ -1,4 +1,4 @@
-"""The class-map network: maps, scores, new layers, learning rates."""
+"""The class-map network: maps, scores, and the same network again from its settings."""
 
 import pytest
 import torch
@@ -18,36 +18,13 @@ def test_scores_are_the_mean_of_the_maps() -> None:
     assert torch.allclose(scores, maps.reshape(2, 4, -1).sum(2) / 140, atol=1e-6)
 
 
-def test_new_layers_start_from_a_narrow_normal_with_zero_bias() -> None:
-    network = CamClassifier("squeezenet1_1", 20)
-    convolutions = [m for m in network.head if isinstance(m, torch.nn.Conv2d)]
-    assert [m.kernel_size for m in convolutions] == [(3, 3)] * 3 + [(1, 1)]
-    assert [m.out_channels for m in convolutions] == [512, 512, 512, 20]
-    for module in convolutions:
-        assert module.weight.std().item() == pytest.approx(0.01, rel=0.05)
-        assert not module.bias.any()
-
-
-def test_learning_rates_are_1_2_10_and_20_and_only_weights_decay() -> None:
-    network = small()
-    groups = {g["name"]: g for g in network.parameter_groups(0.001, 0.0002)}
-    assert groups["backbone weights"]["lr"] == pytest.approx(0.001)
-    assert groups["backbone biases"]["lr"] == pytest.approx(0.002)
-    assert groups["new weights"]["lr"] == pytest.approx(0.01)
-    assert groups["new biases"]["lr"] == pytest.approx(0.02)
-    assert {n for n, g in groups.items() if g["weight_decay"]} == {
-        "backbone weights",
-        "new weights",
-    }
-
-
-@pytest.mark.parametrize("frozen", [True, False])
-def test_every_trained_parameter_is_in_one_group(frozen: bool) -> None:
-    network = small(frozen_norm=frozen)
-    grouped = [id(p) for g in network.parameter_groups(0.1, 0.0) for p in g["params"]]
-    trained = [id(p) for p in network.parameters() if p.requires_grad]
-    assert len(grouped) == len(set(grouped))
-    assert set(grouped) == set(trained)
+def test_the_final_maps_are_the_class_maps_whatever_the_tags() -> None:
+    network = small().eval()
+    images = torch.randn(2, 3, 32, 32)
+    for tags in (torch.zeros(2, 4), torch.tensor([[1.0, 0, 0, 0], [0, 1.0, 1.0, 0]])):
+        attended, seen = network.attend(images, tags), network(images)
+        assert torch.equal(attended.maps, seen.maps)
+        assert torch.equal(attended.scores, seen.scores)
 
 
 def test_the_settings_build_the_same_network_again() -> None:

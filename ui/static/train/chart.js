@@ -1,19 +1,20 @@
-// A line chart on a canvas: crisp axes, a readout under the pointer, smoothing, light and dark.
+// A line chart on a canvas: crisp axes, values under the pointer, smoothing, light and dark.
 import { figure } from "./words.js";
 
 const RING_ROOM = 16;
 const MARGIN = { left: 56, right: 16, top: 12, bottom: 28 };
+const RIGHT_AXIS = 48;
 
 export class Chart {
-  /** `onReadout(point | null)` hears of the point under the pointer: {x, y, smooth, mark, time}. */
+  /** `onReadout(found | null)` hears what is under the pointer: {x, time, left, values: [{line, x, y, smooth}]}. */
   constructor(canvas, onReadout) {
     this.canvas = canvas;
     this.onReadout = onReadout;
-    this.points = [];
-    this.marks = [];
+    this.lines = [];
     this.breaks = [];
     this.smooth = true;
     this.log = false;
+    this.cursor = null;
     this.pointer = null;
     this.due = false;
     new ResizeObserver(() => this.draw()).observe(canvas);
@@ -22,9 +23,13 @@ export class Chart {
     canvas.addEventListener("pointerleave", () => this.#point(null));
   }
 
-  /** points: [{x, y, time}] in the order of x; marks: the same, drawn as rings; breaks: x of resumes. */
-  show({ points, marks = [], breaks = [], smooth = true, log = false }) {
-    Object.assign(this, { points, marks, breaks, smooth, log });
+  /**
+   * lines: [{name, colour (a CSS variable), points, marks, percent}], the first being the one that is read; points and
+   * marks: [{x, y, time}] in the order of x, marks drawn as rings; `percent` lines have the right axis and values in
+   * 0..100. breaks: x of resumes; cursor: an x to point out, or null.
+   */
+  show({ lines, breaks = [], smooth = true, log = false, cursor = null }) {
+    Object.assign(this, { lines, breaks, smooth, log, cursor });
     this.draw();
   }
 
@@ -50,68 +55,96 @@ export class Chart {
     const pen = canvas.getContext("2d");
     pen.scale(ratio, ratio);
     const colours = palette(canvas);
-    const known = this.points.filter((point) => Number.isFinite(point.y) && (!this.log || point.y > 0));
-    const marks = this.marks.filter((point) => Number.isFinite(point.y) && (!this.log || point.y > 0));
-    const all = known.length ? known.concat(marks) : marks;
-    if (!all.length) { this.onReadout(null); return; }
-    const area = { left: MARGIN.left, top: MARGIN.top, right: width - MARGIN.right, bottom: height - MARGIN.bottom };
-    const xs = span(all.map((point) => point.x));
-    const yValues = all.map((point) => (this.log ? Math.log10(point.y) : point.y));
-    const ys = padded(span(yValues));
+    const lines = this.lines.map((line) => this.#drawable(line, colours)).filter((line) => line.all.length);
+    if (!lines.length) { this.onReadout(null); return; }
+    const left = lines.filter((line) => !line.percent);
+    const right = lines.filter((line) => line.percent);
+    const area = { left: MARGIN.left, top: MARGIN.top, right: width - (right.length ? RIGHT_AXIS : MARGIN.right), bottom: height - MARGIN.bottom };
+    const xs = span(lines.flatMap((line) => line.all.map((point) => point.x)));
+    const heightOf = (y) => (this.log ? Math.log10(y) : y);
+    const ys = left.length ? padded(span(left.flatMap((line) => line.all.map((point) => heightOf(point.y))))) : null;
+    const percents = right.length ? whole(span(right.flatMap((line) => line.all.map((point) => point.y)))) : null;
     const toX = (x) => area.left + ((x - xs[0]) / (xs[1] - xs[0])) * (area.right - area.left);
-    const toY = (y) => area.bottom - (((this.log ? Math.log10(y) : y) - ys[0]) / (ys[1] - ys[0])) * (area.bottom - area.top);
-    this.#axes(pen, area, xs, ys, toX, colours);
+    const onto = ([low, high], value) => area.bottom - ((value - low) / (high - low)) * (area.bottom - area.top);
+    for (const line of lines) line.toY = line.percent ? (y) => onto(percents, y) : (y) => onto(ys, heightOf(y));
+    this.#axes(pen, area, xs, ys, percents, toX, colours);
     pen.save();
     pen.beginPath();
-    pen.rect(area.left, area.top - 4, area.right - area.left + 8, area.bottom - area.top + 8);
+    pen.rect(area.left - 4, area.top - 4, area.right - area.left + 8, area.bottom - area.top + 8);
     pen.clip();
-    for (const x of this.breaks) line(pen, [[toX(x), area.top], [toX(x), area.bottom]], colours.strong, 1, [3, 3]);
-    const smoothed = this.smooth && known.length > 9 ? runningMean(known, this.log) : null;
-    const path = (values) => thinned(known.map((point, index) => [toX(point.x), toY(values ? values[index] : point.y)]));
-    line(pen, path(null), smoothed ? colours.faint : colours.accent, smoothed ? 1 : 1.5);
-    if (smoothed) line(pen, path(smoothed), colours.accent, 1.75);
-    const every = Math.ceil((RING_ROOM * marks.length) / (area.right - area.left));
-    for (let at = marks.length - 1; at >= 0; at -= every) ring(pen, toX(marks[at].x), toY(marks[at].y), 3, colours);
-    this.#readout(pen, area, known, smoothed, marks, toX, toY, colours);
+    for (const x of this.breaks) stroke(pen, [[toX(x), area.top], [toX(x), area.bottom]], colours.strong, 1, [3, 3]);
+    if (this.cursor !== null) stroke(pen, [[toX(this.cursor), area.top], [toX(this.cursor), area.bottom]], colours.text, 1, [2, 2]);
+    // The one that is read is drawn last, over the others.
+    for (const line of lines.toReversed()) this.#line(pen, line, area, toX, colours, line === lines[0]);
+    this.#readout(pen, lines, area, toX, colours);
     pen.restore();
   }
 
-  #axes(pen, area, xs, ys, toX, colours) {
+  /** A line with what of it can be drawn, and its running mean. */
+  #drawable(line, colours) {
+    const fits = (point) => Number.isFinite(point.y) && (!this.log || line.percent || point.y > 0);
+    const known = line.points.filter(fits);
+    const marks = (line.marks ?? []).filter(fits);
+    const smoothed = this.smooth && !line.percent && known.length > 9 ? runningMean(known, this.log) : null;
+    return { ...line, ink: colours.of(line.colour), known, marks, smoothed, all: known.length ? known.concat(marks) : marks };
+  }
+
+  #line(pen, { known, marks, smoothed, ink, percent, toY }, area, toX, colours, first) {
+    const path = (values) => thinned(known.map((point, index) => [toX(point.x), toY(values ? values[index] : point.y)]));
+    if (first && smoothed) stroke(pen, path(null), colours.faint, 1);
+    stroke(pen, path(smoothed), ink, first && smoothed ? 1.75 : 1.5, percent ? [5, 3] : []);
+    const rings = percent || known.length === 1 ? known.concat(marks) : first ? marks : [];
+    const every = Math.ceil((RING_ROOM * rings.length) / (area.right - area.left));
+    for (let at = rings.length - 1; at >= 0; at -= every) ring(pen, toX(rings[at].x), toY(rings[at].y), percent ? 2.5 : 3, ink, colours.surface);
+  }
+
+  #axes(pen, area, xs, ys, percents, toX, colours) {
     pen.font = `11px ${colours.font}`;
     pen.textBaseline = "middle";
+    const rows = Math.max(2, (area.bottom - area.top) / 36);
+    const at = ([low, high], tick) => Math.round(area.bottom - ((tick - low) / (high - low)) * (area.bottom - area.top)) + 0.5;
     pen.textAlign = "right";
-    const levels = this.log ? decades(ys) : ticks(ys[0], ys[1], Math.max(2, (area.bottom - area.top) / 36));
+    const levels = ys === null ? [] : this.log ? decades(ys) : ticks(ys[0], ys[1], rows);
     const step = levels.length > 1 ? levels[1] - levels[0] : 0;
     for (const tick of levels) {
-      const y = Math.round(area.bottom - ((tick - ys[0]) / (ys[1] - ys[0])) * (area.bottom - area.top)) + 0.5;
-      line(pen, [[area.left, y], [area.right, y]], colours.line, 1);
+      stroke(pen, [[area.left, at(ys, tick)], [area.right, at(ys, tick)]], colours.line, 1);
       pen.fillStyle = colours.text;
-      pen.fillText(this.log ? figure(clean(10 ** tick)) : level(clean(tick), step), area.left - 8, y);
+      pen.fillText(this.log ? figure(clean(10 ** tick)) : level(clean(tick), step), area.left - 8, at(ys, tick));
+    }
+    pen.textAlign = "left";
+    for (const tick of percents ? ticks(percents[0], percents[1], rows) : []) {
+      if (ys === null) stroke(pen, [[area.left, at(percents, tick)], [area.right, at(percents, tick)]], colours.line, 1);
+      else stroke(pen, [[area.right, at(percents, tick)], [area.right + 4, at(percents, tick)]], colours.strong, 1);
+      pen.fillStyle = colours.text;
+      pen.fillText(`${figure(clean(tick))}%`, area.right + 8, at(percents, tick));
     }
     pen.textBaseline = "top";
     pen.textAlign = "center";
     for (const tick of ticks(xs[0], xs[1], Math.max(2, (area.right - area.left) / 110))) {
       if (!Number.isInteger(clean(tick))) continue;
       const x = Math.round(toX(tick)) + 0.5;
-      line(pen, [[x, area.bottom], [x, area.bottom + 4]], colours.strong, 1);
+      stroke(pen, [[x, area.bottom], [x, area.bottom + 4]], colours.strong, 1);
       pen.fillStyle = colours.text;
       pen.fillText(clean(tick).toLocaleString("en-US"), x, area.bottom + 8);
     }
-    line(pen, [[area.left, area.bottom + 0.5], [area.right, area.bottom + 0.5]], colours.strong, 1);
+    stroke(pen, [[area.left, area.bottom + 0.5], [area.right, area.bottom + 0.5]], colours.strong, 1);
   }
 
-  #readout(pen, area, known, smoothed, marks, toX, toY, colours) {
+  #readout(pen, lines, area, toX, colours) {
     if (this.pointer === null) { this.onReadout(null); return; }
-    const rows = known.length ? known : marks;
-    let best = 0;
-    for (let index = 1; index < rows.length; index++) {
-      if (Math.abs(toX(rows[index].x) - this.pointer) < Math.abs(toX(rows[best].x) - this.pointer)) best = index;
-    }
-    const point = rows[best];
-    const x = Math.round(toX(point.x)) + 0.5;
-    line(pen, [[x, area.top], [x, area.bottom]], colours.strong, 1);
-    ring(pen, toX(point.x), toY(smoothed ? smoothed[best] : point.y), 4, colours, true);
-    this.onReadout({ ...point, smooth: smoothed ? smoothed[best] : null });
+    const nearest = (points, pixel) => points.reduce((best, point, index) => (Math.abs(toX(point.x) - pixel) < Math.abs(toX(points[best].x) - pixel) ? index : best), 0);
+    const rows = (line) => (line.known.length ? line.known : line.marks);
+    const read = rows(lines[0])[nearest(rows(lines[0]), this.pointer)];
+    const x = Math.round(toX(read.x)) + 0.5;
+    stroke(pen, [[x, area.top], [x, area.bottom]], colours.strong, 1);
+    const values = lines.map((line) => {
+      const at = nearest(rows(line), toX(read.x));
+      const point = rows(line)[at];
+      const smooth = line.smoothed ? line.smoothed[at] : null;
+      ring(pen, toX(point.x), line.toY(smooth ?? point.y), 4, colours.surface, line.ink);
+      return { line, ...point, smooth };
+    });
+    this.onReadout({ x: read.x, time: read.time, left: toX(read.x), values });
   }
 }
 
@@ -119,12 +152,12 @@ function palette(canvas) {
   const style = getComputedStyle(canvas);
   const value = (name) => style.getPropertyValue(name).trim();
   return {
-    accent: value("--tm-accent"), faint: value("--tr-raw"), text: value("--tm-text-3"),
-    line: value("--tm-line"), strong: value("--tm-line-strong"), surface: value("--tm-surface"), font: value("--tm-font"),
+    faint: value("--tr-raw"), text: value("--tm-text-3"),
+    line: value("--tm-line"), strong: value("--tm-line-strong"), surface: value("--tm-surface"), font: value("--tm-font"), of: value,
   };
 }
 
-function line(pen, path, colour, width, dash = []) {
+function stroke(pen, path, colour, width, dash = []) {
   if (path.length < 2) return;
   pen.beginPath();
   for (const [index, [x, y]] of path.entries()) (index ? pen.lineTo(x, y) : pen.moveTo(x, y));
@@ -136,12 +169,12 @@ function line(pen, path, colour, width, dash = []) {
   pen.setLineDash([]);
 }
 
-function ring(pen, x, y, radius, colours, full = false) {
+function ring(pen, x, y, radius, edge, inside) {
   pen.beginPath();
   pen.arc(x, y, radius, 0, 2 * Math.PI);
-  pen.fillStyle = full ? colours.accent : colours.surface;
+  pen.fillStyle = inside;
   pen.fill();
-  pen.strokeStyle = full ? colours.surface : colours.accent;
+  pen.strokeStyle = edge;
   pen.lineWidth = 1.5;
   pen.stroke();
 }
@@ -192,6 +225,11 @@ function span(values) {
 function padded([low, high]) {
   const room = (high - low) * 0.06;
   return [low >= 0 && low - room < 0 ? 0 : low - room, high + room];
+}
+
+/** A range of per cent, opened to tens. */
+function whole([low, high]) {
+  return [Math.max(0, Math.floor(low / 10) * 10 - (low % 10 < 2 ? 10 : 0)), Math.min(100, Math.ceil((high + 1) / 10) * 10)];
 }
 
 function ticks(low, high, count) {

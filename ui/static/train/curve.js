@@ -2,19 +2,24 @@
 
 const COUNTS = ["seq", "kind", "time", "step", "epoch"];
 const ALONGSIDE = ["seq", "time", "step", "epoch", "seconds_left"];
+const PACE = ["learning_rate", "images_per_second"];
+/** What a look at the network found, by the name of its curve, in per cent. */
+const LOOKS = { validation_accuracy: ({ tag_accuracy: part }) => (part === null ? null : 100 * part), map_miou: ({ miou }) => miou };
 
 export class Curves {
   constructor() {
     this.series = new Map();
     this.marks = new Map();
     this.breaks = [];
+    this.parts = new Set();
     this.lastStep = 0;
   }
 
   /** Takes in rows of progress (`columns` name their places) and the events between them. */
   add({ columns, points, told }) {
     const at = Object.fromEntries(columns.map((name, index) => [name, index]));
-    const events = told.filter((event) => ["attempt", "epoch", "metric"].includes(event.kind));
+    const events = told.filter((event) => ["attempt", "epoch", "metric", "validation"].includes(event.kind));
+    for (const name of columns) if (![...ALONGSIDE, ...PACE, "total"].includes(name)) this.parts.add(name);
     let next = 0;
     for (const row of points) {
       while (next < events.length && events[next].seq < row[at.seq]) this.#event(events[next++]);
@@ -36,6 +41,7 @@ export class Curves {
       return;
     }
     const step = event.step ?? this.lastStep;
+    if (event.kind === "validation") return this.#look(event);
     if (typeof event.name === "string" && Number.isFinite(event.value)) {
       this.#push(this.marks, event.name, { x: step, y: event.value, time: event.time });
       return;
@@ -43,6 +49,16 @@ export class Curves {
     for (const [name, value] of Object.entries(event)) {
       if (COUNTS.includes(name) || !Number.isFinite(value)) continue;
       this.#push(this.marks, event.kind === "epoch" && name === "loss" ? "total" : name, { x: step, y: value, time: event.time, epoch: event.epoch });
+    }
+  }
+
+  /** A look may be taken again after a resume, before a step of progress tells of it. */
+  #look(event) {
+    for (const [name, percent] of Object.entries(LOOKS)) {
+      const points = this.series.get(name) ?? [];
+      while (points.length && points.at(-1).x >= event.step) points.pop();
+      const y = percent(event);
+      if (Number.isFinite(y)) this.#push(this.series, name, { x: event.step, y, time: event.time, images: event.images, threshold: event.threshold, over: event.looked_at });
     }
   }
 
@@ -60,9 +76,14 @@ export class Curves {
   /** What can be drawn, the loss first. */
   names() {
     const names = new Set([...this.series.keys(), ...this.marks.keys()]);
-    const first = ["total", "tag_accuracy", "miou"].filter((name) => names.delete(name));
-    const last = ["learning_rate", "images_per_second"].filter((name) => names.delete(name));
+    const first = ["total", "tag_accuracy", "miou", ...Object.keys(LOOKS)].filter((name) => names.delete(name));
+    const last = PACE.filter((name) => names.delete(name));
     return [...first, ...names, ...last];
+  }
+
+  /** The curves of looks: [{name, points: [{x, y in per cent, images, threshold, over}]}]. */
+  looks() {
+    return Object.keys(LOOKS).filter((name) => this.series.get(name)?.length).map((name) => ({ name, points: this.series.get(name) }));
   }
 
   of(name) {

@@ -1,9 +1,10 @@
 // One job: how far it is, its curve, its numbers, its log, and what can be done with it.
 import { api, el, formatNumber, reviewer, showTab, toast } from "../ui.js";
-import { Chart } from "./chart.js";
 import { Curves } from "./curve.js";
+import { Film } from "./film.js";
 import { copyText } from "./form.js";
 import { LogTail } from "./log.js";
+import { Plot } from "./plot.js";
 import { ACTIVE, chip, duration, figure, inFull, label, moment, RESUMABLE } from "./words.js";
 
 const SILENT = 30;
@@ -20,20 +21,14 @@ export class Detail {
     this.notice = el("div", { class: "tr-notice", role: "status" });
     this.bar = el("div", { class: "tr-bar" }, el("i", {}));
     this.stats = el("dl", { class: "tr-stats" });
-    this.metric = el("select", { class: "tm-select tr-metric", "aria-label": "What the curve shows", onchange: () => this.#draw() });
-    this.smooth = toggle("Smooth", "Running mean of the curve", true, () => this.#draw());
-    this.scale = toggle("Log", "Logarithmic scale", false, () => this.#draw());
-    this.readout = el("output", { class: "tr-readout" });
-    this.canvas = el("canvas", { class: "tr-canvas", role: "img", "aria-label": "The curve of the chosen measure over the steps" });
-    this.chart = new Chart(this.canvas, (point) => this.#read(point));
-    this.waiting = el("p", { class: "tr-waiting" });
+    this.plot = new Plot();
+    this.film = new Film({ onStep: (step) => this.plot.mark(step), measured: (step) => this.#measured(step) });
     this.numbers = el("div", { class: "tr-numbers" });
     this.told = el("ol", { class: "tr-told" });
     this.command = el("code", {});
     this.panes = el("div", { class: "tr-panes" },
-      el("section", { class: "tr-curve" },
-        el("header", {}, this.metric, this.readout, this.smooth, this.scale),
-        el("div", { class: "tr-plot" }, this.canvas, this.waiting)),
+      this.plot.node,
+      this.film.node,
       el("section", { class: "tr-side" }, this.numbers, el("div", {}, el("h3", {}, "What it said"), this.told)),
       this.log.node);
     this.node = el("article", { class: "tr-detail" },
@@ -56,6 +51,8 @@ export class Detail {
     this.attempt = null;
     this.busy = null;
     this.log.clear();
+    this.film.pick(id);
+    this.drawn = false;
     this.node.hidden = true;
   }
 
@@ -78,6 +75,13 @@ export class Detail {
     this.#head(now);
     if (!sameStep || !this.drawn) this.#tell();
     this.drawn = true;
+    this.film.add(news.film, job.state);
+  }
+
+  /** What a look found at a step, for the frame that it made. */
+  #measured(step) {
+    const found = this.curves.looks().map(({ name, points }) => [name, points.find((point) => point.x === step)]).filter(([, point]) => point);
+    return found.map(([name, { y }]) => `${name === "map_miou" ? "map mIoU" : "validation"} ${formatNumber(y, 1)}%`).join(" · ");
   }
 
   #head(now) {
@@ -122,19 +126,11 @@ export class Detail {
     }
     this.stats.replaceChildren(...facts.map(([name, value, title]) => el("div", { title }, el("dt", {}, name), el("dd", {}, value))));
     this.panes.classList.toggle("plain", job.recipe === "labels" && !this.curves.names().length);
-    const waits = { queued: "Waits for its turn.", running: "The trainer is starting.", stopping: "Stopping." };
-    this.waiting.textContent = this.curves.names().length ? "" : waits[job.state] ?? "It ended before its first step.";
   }
 
   #tell() {
-    const names = this.curves.names();
-    const chosen = names.includes(this.metric.value) ? this.metric.value : names[0];
-    if (this.metric.childElementCount !== names.length) {
-      this.metric.replaceChildren(...names.map((name) => el("option", { value: name }, label(name))));
-      if (chosen) this.metric.value = chosen;
-    }
-    this.metric.hidden = this.smooth.hidden = this.scale.hidden = !names.length;
-    this.#draw();
+    const waits = { queued: "Waits for its turn.", running: "The trainer is starting.", stopping: "Stopping." };
+    this.plot.show(this.curves, waits[this.job.state] ?? "It ended before its first step.");
     this.#numbers();
     this.told.replaceChildren(...this.messages.toReversed().map(({ time, text, kind }) =>
       el("li", { class: kind }, el("time", { title: inFull(time) }, moment(time)), text)));
@@ -150,11 +146,22 @@ export class Detail {
       parts.push(el("h3", {}, "Result"), el("table", { class: "tm-table tr-figures" }, el("tbody", {}, rows.map(([name, value]) =>
         el("tr", { title: `${name}: ${value}` }, el("th", { scope: "row" }, label(name)), el("td", { class: "number" }, figure(value)))))));
     }
+    const looks = this.curves.looks();
+    if (looks.length) {
+      parts.push(el("h3", { title: "Measured on the way, on images that teach nothing (accuracy) or whose masks teach nothing (mIoU)" }, "Looks on the way"), el("table", { class: "tm-table tr-figures" },
+        el("thead", {}, el("tr", {}, el("th", {}, ""), el("th", { class: "number", scope: "col" }, "last"), el("th", { class: "number", scope: "col" }, "best"))),
+        el("tbody", {}, looks.map(({ name, points }) => {
+          const best = points.reduce((one, other) => (other.y > one.y ? other : one));
+          return el("tr", { title: about(name, points.at(-1)) }, el("th", { scope: "row" }, label(name)),
+            ...[points.at(-1), best].map((point) => el("td", { class: "number", title: `After step ${formatNumber(point.x)}` }, `${figure(point.y)}%`)));
+        }))));
+    }
     if (means.length) {
       parts.push(el("h3", {}, "Epochs"), el("table", { class: "tm-table tr-figures" },
         el("thead", {}, el("tr", {}, el("th", {}, ""), el("th", { class: "number", scope: "col" }, "last"), el("th", { class: "number", scope: "col" }, "best"))),
         el("tbody", {}, means.map(([name, marks]) => {
-          const best = marks.reduce((one, other) => ((LOWER_IS_BETTER.test(name) ? other.y < one.y : other.y > one.y) ? other : one));
+          const lower = LOWER_IS_BETTER.test(name) || this.curves.parts.has(name);
+          const best = marks.reduce((one, other) => ((lower ? other.y < one.y : other.y > one.y) ? other : one));
           return el("tr", {}, el("th", { scope: "row" }, label(name)),
             el("td", { class: "number", title: `After epoch ${marks.at(-1).epoch ?? "–"}: ${marks.at(-1).y}` }, figure(marks.at(-1).y)),
             el("td", { class: "number", title: `After epoch ${best.epoch ?? "–"}: ${best.y}` }, figure(best.y)));
@@ -162,18 +169,6 @@ export class Detail {
     }
     this.numbers.replaceChildren(...parts);
     this.numbers.hidden = !parts.length;
-  }
-
-  #draw() {
-    const name = this.metric.value;
-    const { points, marks, breaks } = this.curves.of(name);
-    this.chart.show({ points, marks, breaks, smooth: pressed(this.smooth) && name !== "learning_rate", log: pressed(this.scale) });
-  }
-
-  #read(point) {
-    if (!point) { this.readout.textContent = ""; return; }
-    const mean = point.smooth === null ? "" : ` · mean ${figure(point.smooth)}`;
-    this.readout.textContent = `step ${formatNumber(point.x)} · ${figure(point.y)}${mean} · ${moment(point.time)}`;
   }
 
   #actions() {
@@ -229,14 +224,11 @@ export class Detail {
   }
 }
 
-/** A button that stays pressed. */
-function toggle(text, title, on, change) {
-  const button = el("button", { type: "button", class: "tm-button quiet small", title, "aria-pressed": String(on), onclick: () => { button.setAttribute("aria-pressed", String(!pressed(button))); change(); } }, text);
-  return button;
-}
-
-function pressed(button) {
-  return button.getAttribute("aria-pressed") === "true";
+/** Over what a look measured. */
+function about(name, { images, threshold, over }) {
+  return name === "map_miou"
+    ? `Over ${over} training images that have a true mask, at their best threshold, ${figure(threshold)}`
+    : `The part of tags decided rightly in ${images} images that are not trained on`;
 }
 
 /** What an event says to a person; null for those that only carry numbers. */

@@ -2,9 +2,11 @@
 import { el } from "../ui.js";
 import { label } from "./words.js";
 
-const FIRST = ["backbone", "device", "weights", "epochs", "seed"];
+const FIRST = ["from_", "backbone", "device", "weights", "epochs", "seed"];
 const FIRST_OF_LABELS = ["weights", "fusion", "crf", "saliency", "device", "seed"];
-const WIDE = ["weights", "saliency"];
+const WIDE = ["weights", "saliency", "from_"];
+// The kind of run that another recipe learns from.
+const STANDS_ON = { oaaplus: "oaa" };
 const FILE = "file";
 
 /** Names of the options that a person sees first; every other one is under "All options". */
@@ -35,6 +37,8 @@ export function field(option, { preset, value, setup, recipe, backbone, disabled
   }
   const control = option.name === "weights"
     ? weightsControl({ common, now, setup, recipe, backbone, tell })
+    : option.name === "from_"
+    ? chooser(common, earlierRuns(setup, recipe), now, tell)
     : option.choices?.length
       ? chooser(common, option.choices.map((choice) => [choice, choice]), now, tell)
       : entry(common, option, now, tell);
@@ -55,6 +59,12 @@ function chooser(common, pairs, now, tell) {
     pairs.map(([value, text]) => el("option", { value }, text)));
   select.value = now;
   return select;
+}
+
+/** The runs that a recipe can learn from. */
+export function earlierRuns(setup, recipe) {
+  const runs = setup.weights.filter(({ id, kind }) => id.startsWith("run:") && kind === STANDS_ON[recipe]);
+  return [["", runs.length ? "Choose a run" : `No finished run of ${STANDS_ON[recipe]} yet`], ...runs.map(({ id, title }) => [id, title])];
 }
 
 /** Trained weights for candidates; for training, what the trunk begins with. */

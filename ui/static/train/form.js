@@ -1,6 +1,6 @@
 // The form on the left: what to train on, which recipe, with which numbers.
 import { api, el, formatNumber, getJSON, reviewer, toast } from "../ui.js";
-import { field, firstOf, presetValue } from "./fields.js";
+import { earlierRuns, field, firstOf, presetValue } from "./fields.js";
 import { moment } from "./words.js";
 
 const TAGGED = "tagged";
@@ -56,6 +56,7 @@ export class Form {
     const options = Object.fromEntries(entered);
     if (this.recipe.presets.length) options.preset = this.preset;
     if (this.state.recipe === "labels" && !options.weights) options.weights = this.setup.weights.findLast((one) => one.id.startsWith("run:"))?.id ?? this.setup.weights[0]?.id ?? "";
+    if (known.has("from_") && !options.from_) options.from_ = earlierRuns(this.setup, this.state.recipe)[1]?.[0] ?? "";
     return { recipe: this.state.recipe, data: this.state.data, options, reviewer: reviewer() };
   }
 
@@ -109,7 +110,7 @@ export class Form {
     const order = this.order().options;
     const value = (name) => order[name] ?? presetValue(all.find((option) => option.name === name) ?? {}, this.preset);
     const shown = (option) => field(option, {
-      preset: this.preset, value: this.state.recipe === "labels" && option.name === "weights" ? order.weights : this.options[option.name],
+      preset: this.preset, value: (this.state.recipe === "labels" && option.name === "weights") || option.name === "from_" ? order[option.name] : this.options[option.name],
       setup: this.setup, recipe: this.state.recipe, backbone: value("backbone"),
       disabled: option.name === "epochs" && Number(value("steps")) > 0,
       change: (entered) => this.#enter(option.name, entered),

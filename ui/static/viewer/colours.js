@@ -69,18 +69,40 @@ export function paintZones(values, into) {
 
 /** Pixels of labels, uint8: `colourOf` maps a class id to #rrggbb, or null where it is hidden. Ignored pixels stay clear. */
 export function paintLabels(values, into, colourOf) {
-  const colours = new Uint32Array(256);
-  for (let id = 1; id < IGNORE; id++) {
-    const colour = colourOf(id);
-    if (colour) colours[id] = packed(...hex(colour));
-  }
-  for (let i = 0; i < values.length; i++) into[i] = colours[values[i]];
+  paintCodes(values, into, (id) => (id === 0 || id === IGNORE ? null : colourOf(id)));
 }
 
 /** Pixels of a reference mask: its object clear, the rest dimmed. */
 export function paintReference(values, into) {
   const dim = packed(9, 14, 13, 215);
   for (let i = 0; i < values.length; i++) into[i] = values[i] > 127 ? 0 : dim;
+}
+
+/** Pixels by a table of colours for each value: `colourOf(value)` is #rrggbb, or null where it stays clear. */
+export function paintCodes(values, into, colourOf, dim = 0) {
+  const colours = new Uint32Array(256).fill(packed(9, 14, 13, dim));
+  for (let code = 0; code < 256; code++) {
+    const colour = colourOf(code);
+    if (colour) colours[code] = packed(...hex(colour));
+  }
+  for (let i = 0; i < values.length; i++) into[i] = colours[values[i]];
+}
+
+/** The two sides of a comparison: orange is A, violet is B (told apart with any colour vision). */
+export const SIDE_COLOURS = { A: "#f28e2b", B: "#7b5cd6" };
+
+/** A CSS gradient from B over nothing to A. */
+export const DIFFERENCE_GRADIENT = `linear-gradient(90deg, ${SIDE_COLOURS.B}, transparent, ${SIDE_COLOURS.A})`;
+
+/** Pixels of a difference, int16 in -255..255: clear where both agree, the colour of the stronger side where not. */
+export function paintDifference(values, into) {
+  const sides = [hex(SIDE_COLOURS.B), hex(SIDE_COLOURS.A)];
+  const colours = Uint32Array.from({ length: 511 }, (_, at) => {
+    const by = at - 255;
+    // A tenth of the range is already seen, half of it is as strong as it gets.
+    return packed(...sides[by > 0 ? 1 : 0], Math.min(Math.round(Math.abs(by) * 2), 255));
+  });
+  for (let i = 0; i < values.length; i++) into[i] = colours[values[i] + 255];
 }
 
 /** Borders between unlike values as a Path2D in map pixels, a border of hidden classes left out. */

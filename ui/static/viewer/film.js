@@ -1,104 +1,127 @@
 // The film: all stages in order, fitted to the room there is, or one enlarged above a strip of the rest.
 import { el } from "../ui.js";
-import { Panel } from "./panel.js";
-import { STAGE_TEXT } from "./words.js";
+import { bandElements, counterpart } from "./bands.js";
+import { Differences } from "./difference.js";
+import { stageText } from "./words.js";
 
 const GAP = 12;
 const HEADING = 30;
 const CAPTION = 24;
 const SMALLEST = 128;
+// Beside another column, panels of about this width show most at once and still enough.
+const COMPARED = 215;
 
 export class Film {
-  /** `shared` as Panel takes it; `onFocus(key or null)` is told of every change. */
-  constructor(shared, { onFocus }) {
-    this.shared = shared;
-    this.onFocus = onFocus;
-    this.panels = new Map();
+  /** `shared` holds camera and size(); `sides()` are one or two; `onFocus(key or null)` is told of every change. */
+  constructor(shared, { sides, onFocus }) {
+    Object.assign(this, { shared, sides, onFocus });
     this.focused = null;
+    this.focusedSide = "A";
     this.hidden = new Set();
+    this.differences = new Differences({ onFocus: (panel) => this.toggleFocus(panel) });
+    this.heads = el("div", { class: "tmv-heads" });
     this.main = el("div", { class: "tmv-main" });
     this.grid = el("div", { class: "tmv-grid" });
-    this.root = el("div", { class: "tmv-film" }, this.main, this.grid);
+    this.docks = el("div", { class: "tmv-docks" });
+    this.root = el("div", { class: "tmv-film" }, this.heads, this.main, this.grid, this.docks);
     new ResizeObserver(() => this.layout()).observe(this.root);
     shared.camera.addEventListener("view", () => this.drawAll());
-    shared.camera.addEventListener("point", () => { for (const panel of this.panels.values()) panel.placeCross(); });
+    shared.camera.addEventListener("point", () => { for (const panel of this.all()) panel.placeCross(); });
   }
 
-  /** Makes the panels of these stages; `camTags` have a CAM each. Panels that stay keep their picture. */
-  arrange(stages, camTags, { keep = false } = {}) {
-    const wanted = stages.flatMap((stage) =>
-      stage === "cam" && camTags.length ? camTags.map((tag) => [`cam:${tag}`, stage, tag]) : [[stage, stage, null]],
-    );
-    const old = this.panels;
-    this.panels = new Map(
-      wanted.map(([key, stage, tag]) => [
-        key,
-        (keep && old.get(key)) || new Panel(key, stage, tag, this.shared, { onFocus: (panel) => this.focus(this.focused === panel.key ? null : panel.key) }),
-      ]),
-    );
-    if (this.focused && !this.panels.has(this.focused)) this.#setFocus(null);
+  /** Every panel there is. */
+  all() {
+    return [...this.sides().flatMap((side) => [...side.panels.values()]), ...this.differences.panels.values()];
+  }
+
+  /** Takes over the panels as the sides have them now. */
+  arrange() {
+    const [a, b] = this.sides();
+    this.differences.arrange(a, b);
+    this.differences.updateAll(a, b);
+    if (this.focused && !this.focusedPanel()) this.#setFocus(null);
     this.#place();
   }
 
-  /** Gives a frame to its panel. */
-  receive(header, values) {
-    const panel = this.panels.get(header.tag && header.stage === "cam" ? `cam:${header.tag}` : header.stage);
-    panel?.receive(header, values);
+  /** The enlarged panel, undefined where none is. */
+  focusedPanel() {
+    if (this.focused?.startsWith("difference:")) return this.differences.shown ? this.differences.panels.get(this.focused) : undefined;
+    const sides = [...this.sides()].sort((one) => (one.letter === this.focusedSide ? -1 : 1));
+    return sides.map((side) => side.panels.get(this.focused)).find((panel) => panel && !panel.absorbed);
   }
 
-  /** Marks the panels of these stages as being made. */
-  expect(stages) {
-    for (const panel of this.panels.values()) if (stages.includes(panel.stage)) panel.expect();
-  }
-
-  /** Nothing more will come: what is missing stays blank instead of promising. */
-  stopWaiting() {
-    for (const panel of this.panels.values()) panel.picture.classList.remove("tm-skeleton");
-  }
-
-  /** Enlarges a panel, or none. */
-  focus(key) {
-    if (key !== null && !this.panels.has(key)) return;
+  /** Enlarges the panel of this key, or none. */
+  focus(key, letter = "A") {
+    const before = [this.focused, this.focusedSide];
+    Object.assign(this, { focused: key, focusedSide: letter });
+    if (key !== null && !this.focusedPanel()) {
+      [this.focused, this.focusedSide] = before;
+      return;
+    }
     this.#setFocus(key);
     this.#place();
   }
 
-  /** Enlarges the next or the previous panel. */
+  /** A click on a panel's title: enlarges it, or goes back to all. */
+  toggleFocus(panel) {
+    const on = panel === this.focusedPanel();
+    this.focus(on ? null : panel.key, panel.side.letter);
+  }
+
+  /** Enlarges the next or the previous panel of the same side. */
   step(by) {
-    const keys = this.#shown().map((panel) => panel.key);
-    const at = keys.indexOf(this.focused);
-    if (at >= 0) this.focus(keys[(at + by + keys.length) % keys.length]);
+    const panel = this.focusedPanel();
+    if (!panel) return;
+    const row = panel.stage === "difference" ? [...this.differences.panels.values()] : this.#shownOf(panel.side);
+    const next = row[(row.indexOf(panel) + by + row.length) % row.length];
+    this.focus(next.key, next.side.letter);
   }
 
   /** Shows or hides a stage's panels. */
   toggle(stage, shown) {
     if (shown) this.hidden.delete(stage);
     else this.hidden.add(stage);
-    if (this.focused && this.hidden.has(this.panels.get(this.focused)?.stage)) this.#setFocus(null);
+    if (this.focused && this.hidden.has(this.focusedPanel()?.stage)) this.#setFocus(null);
+    this.#place();
+  }
+
+  /** Shows or hides the differences of two sides. */
+  showDifferences(shown) {
+    const [a, b] = this.sides();
+    this.differences.shown = shown;
+    if (b) this.differences.updateAll(a, b);
+    if (this.focused && !this.focusedPanel()) this.#setFocus(null);
     this.#place();
   }
 
   drawAll() {
-    for (const panel of this.panels.values()) panel.draw();
+    for (const panel of this.all()) panel.draw();
   }
 
   recolourAll() {
-    for (const panel of this.panels.values()) panel.recolour();
+    for (const panel of this.all()) panel.recolour();
   }
 
   /** Sizes the panels: as large as lets all be seen at once, and never too small to see anything. */
   layout() {
-    const shown = this.#shown();
     const { width, height } = this.shared.size();
     const aspect = Math.min(Math.max(width / height, 0.5), 3.2);
     this.root.style.setProperty("--aspect", aspect);
     if (this.focused) return this.drawAll();
-    const room = { width: this.grid.clientWidth, height: this.root.clientHeight };
+    const fitted = this.sides().length > 1 ? this.#fitTwo() : this.#fitAll(aspect);
+    this.grid.style.setProperty("--columns", fitted.columns);
+    this.grid.style.setProperty("--panel", `${Math.floor(fitted.width)}px`);
+    this.drawAll();
+  }
+
+  #fitAll(aspect) {
+    const count = this.#shownOf(this.sides()[0]).length;
+    const room = { width: this.grid.clientWidth, height: this.grid.clientHeight };
     let best = { columns: 1, width: room.width, fits: false };
-    for (let columns = 1; columns <= Math.max(shown.length, 1); columns++) {
+    for (let columns = 1; columns <= Math.max(count, 1); columns++) {
       const column = (room.width - GAP * (columns - 1)) / columns;
       if (column < SMALLEST) break;
-      const rows = Math.ceil(shown.length / columns);
+      const rows = Math.ceil(count / columns);
       const tall = ((room.height - GAP * (rows - 1)) / rows - HEADING - CAPTION) * aspect;
       const fits = tall >= SMALLEST;
       const width = Math.min(column, tall);
@@ -106,13 +129,17 @@ export class Film {
       if (!fits && !best.fits) best = { columns, width: column, fits };
       else if (fits && (!best.fits || width > best.width)) best = { columns, width, fits };
     }
-    this.grid.style.setProperty("--columns", best.columns);
-    this.grid.style.setProperty("--panel", `${Math.floor(best.width)}px`);
-    this.drawAll();
+    return best;
   }
 
-  #shown() {
-    return [...this.panels.values()].filter((panel) => !this.hidden.has(panel.stage));
+  #fitTwo() {
+    const half = (this.grid.clientWidth - 2 * GAP) / 2;
+    const columns = Math.max(Math.round(half / COMPARED), 2);
+    return { columns, width: (half - GAP * (columns - 1)) / columns };
+  }
+
+  #shownOf(side) {
+    return [...side.panels.values()].filter((panel) => !panel.absorbed && !this.hidden.has(panel.stage));
   }
 
   #setFocus(key) {
@@ -121,22 +148,36 @@ export class Film {
   }
 
   #place() {
-    const shown = this.#shown();
-    const focused = this.focused ? this.panels.get(this.focused) : null;
-    this.root.classList.toggle("focused", Boolean(focused));
-    this.main.replaceChildren(...(focused ? [focused.root] : []));
-    this.grid.replaceChildren(...shown.filter((panel) => panel !== focused).map((panel) => panel.root));
-    for (const panel of this.panels.values()) panel.title.setAttribute("aria-expanded", String(panel === focused));
+    const sides = this.sides();
+    const panel = this.focused ? this.focusedPanel() : null;
+    const two = sides.length > 1;
+    this.root.classList.toggle("focused", Boolean(panel));
+    this.root.classList.toggle("compare", two);
+    const enlarged = panel ? this.#enlarged(panel, sides) : [];
+    const rest = (side) => this.#shownOf(side).filter((each) => !enlarged.includes(each));
+    const differences = two && this.differences.shown ? [...this.differences.panels.values()] : [];
+    this.main.replaceChildren(...enlarged.map(({ root }) => root));
+    if (!two) this.grid.replaceChildren(...rest(sides[0]).map(({ root }) => root));
+    else if (panel) this.grid.replaceChildren(...sides.map((side) => el("div", { class: "tmv-strip", dataset: { side: side.letter } }, rest(side).map(({ root }) => root))));
+    else this.grid.replaceChildren(...bandElements(sides, (side) => this.#shownOf(side), differences));
+    for (const each of this.all()) each.title.setAttribute("aria-expanded", String(enlarged.includes(each)));
     this.layout();
+  }
+
+  /** What is enlarged: the panel, and beside another column what stands opposite of it. */
+  #enlarged(panel, [a, b]) {
+    if (!b) return [panel];
+    if (panel.stage === "difference") return [a.panels.get(`${a.final}:${panel.tag}`), panel, b.panels.get(`${b.final}:${panel.tag}`)];
+    return panel.side === a ? [panel, counterpart(panel, b)].filter(Boolean) : [counterpart(panel, a), panel].filter(Boolean);
   }
 }
 
-/** The menu that shows and hides stages. */
-export function stageMenu(film, stages) {
-  const boxes = stages.map((stage) =>
-    el("label", { class: "tmv-check", title: STAGE_TEXT[stage].about },
+/** The menu that shows and hides stages: those of all sides, in order. */
+export function stageMenu(film) {
+  const stages = [...new Set(film.sides().flatMap((side) => side.table.map(({ name }) => name)))];
+  const present = new Set(film.sides().flatMap((side) => [...side.panels.values()].map(({ stage }) => stage)));
+  return stages.filter((stage) => present.has(stage)).map((stage) =>
+    el("label", { class: "tmv-check", title: stageText(stage).about },
       el("input", { type: "checkbox", checked: !film.hidden.has(stage), onchange: (event) => film.toggle(stage, event.target.checked) }),
-      el("span", { class: "tmv-step" }, STAGE_TEXT[stage].step), STAGE_TEXT[stage].title),
-  );
-  return el("div", { class: "tmv-menu" }, boxes);
+      stageText(stage).title));
 }

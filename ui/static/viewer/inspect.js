@@ -1,17 +1,18 @@
-// The Inspect tab: an image and its tags, through every stage, as the server makes them.
-import { api, el, getJSON, onTabVisible, reviewer, showTab, tabVisible, toast, typing } from "../ui.js";
+// The Inspect tab: an image and its tags, through every stage, as the server makes them, on one side or on two.
+import { el, getJSON, onTabVisible, showTab, toast } from "../ui.js";
+import { readAddress, writeAddress } from "./address.js";
+import { Beside } from "./beside.js";
 import { Camera } from "./camera.js";
 import { emptyState } from "./empty.js";
 import { Film } from "./film.js";
+import { heads, problems } from "./heads.js";
 import { Images, dropAnywhere } from "./images.js";
+import { bindKeys } from "./keys.js";
 import { photograph } from "./photo.js";
-import { Readout, Scores } from "./readout.js";
-import { Requests } from "./requests.js";
-import { SettingsPanel } from "./settings.js";
-import { Tags } from "./tags.js";
+import { Side } from "./side.js";
+import { Source, SourceSection } from "./source.js";
 import { Toolbar, keptView } from "./toolbar.js";
-import { WeightsPicker } from "./weights.js";
-import { STAGE_TEXT } from "./words.js";
+import { Vocabularies } from "./vocabularies.js";
 
 export async function mount(root) {
   const tab = new InspectTab(root);
@@ -23,6 +24,7 @@ class InspectTab {
     this.root = root;
     this.image = null;
     this.photo = null;
+    this.comparing = false;
   }
 
   async start() {
@@ -35,12 +37,11 @@ class InspectTab {
       return;
     }
     this.#build();
-    const address = new URLSearchParams(location.hash.slice(1));
-    const weights = address.get("weights");
-    if (weights && !this.weights.choose(weights)) toast(`There are no weights '${weights.slice(0, 80)}' here; others were chosen.`, "warn");
-    await this.#firstImage(address.get("image"));
-    if (address.get("stage")) this.film.focus(address.get("stage"));
-    document.addEventListener("keydown", (event) => this.#key(event));
+    const address = readAddress();
+    this.#chooseSources(address);
+    await this.#firstImage(address.image);
+    if (address.stage) this.film.focus(address.stage);
+    bindKeys(this);
     window.addEventListener("tagmask:weights", (event) => this.#newWeights(event.detail?.id));
     window.addEventListener("tagmask:theme", () => this.film.recolourAll());
     window.addEventListener("hashchange", () => this.#followAddress());
@@ -55,47 +56,110 @@ class InspectTab {
   #build() {
     const { options } = this;
     const camera = new Camera();
+    const shown = () => this.sides;
     this.view = keptView();
-    this.shared = {
-      camera,
-      view: this.view,
-      photo: () => this.photo,
-      size: () => this.photo ?? this.image ?? { width: 3, height: 2 },
-      colourOfTag: (name) => this.tags.colourOf(name),
-      nameOf: (id) => this.names.get(id) ?? `class ${id}`,
-      visibleColour: (id) => { const name = this.names.get(id); return name && this.tags.hidden.has(name) ? null : name ? this.tags.colourOf(name) : "#8a8a8a"; },
-      tagHidden: (name) => Boolean(name) && this.tags.hidden.has(name),
-    };
-    this.names = new Map(options.classes.map(({ id, name }) => [id, name]));
-    this.tags = new Tags({ classes: options.classes, readOnly: options.read_only, onChange: (names) => this.#retag(names), onHide: () => this.film.recolourAll() });
-    this.images = new Images({ readOnly: options.read_only, onChoose: (image) => this.show(image), dotsOf: (image) => image.tags.map((name) => this.tags.colourOf(name)) });
-    this.weights = new WeightsPicker({ onChange: () => { this.tags.show(this.tags.names, this.weights.classes()); this.inspect(); } });
-    this.weights.show(options.weights, options.weight_problems);
-    this.settings = new SettingsPanel({ defaults: options.settings, presets: options.presets, saliency: options.saliency, crf: options.crf, onChange: (names) => { if (this.image) this.requests.moved(names); } });
-    this.film = new Film(this.shared, { onFocus: () => this.#focusChanged() });
-    this.toolbar = new Toolbar({ view: this.view, film: this.film, camera, stages: options.stages.map(({ name }) => name), onView: (recolour) => (recolour ? this.film.recolourAll() : this.film.drawAll()), onStep: (by) => this.images.step(by) });
-    this.readout = new Readout(this.shared, this.film);
-    this.scores = new Scores({ readOnly: options.read_only, onOffer: () => this.#offer() });
-    this.requests = new Requests({
-      stages: options.stages,
-      body: () => this.#request(),
-      fusion: () => this.settings.values.fusion,
-      on: {
-        begin: ({ tags }) => { for (const { id, name } of tags) this.names.set(id, name); },
-        stage: (header, values) => this.#receive(header, values),
-        done: ({ seconds }, whole) => this.toolbar.say(whole ? `${(seconds * 1000).toFixed(0)} ms` : ""),
-        stale: (stages) => { this.film.expect(stages); if (stages.includes("sal.score")) this.scores.expect(); },
-        error: (sentence, signal) => this.#failed(sentence, signal),
-      },
-    });
-    this.problem = el("div", { class: "tmv-problem", role: "alert", hidden: true });
+    this.shared = { camera, view: this.view, photo: () => this.photo, size: () => this.photo ?? this.image ?? { width: 3, height: 2 } };
+    this.vocabularies = new Vocabularies({ options, sides: shown, onTags: (vocabulary) => this.#inspectWhere((side) => side.vocabulary === vocabulary), onImage: (image) => this.#imageChanged(image), onHide: () => this.film.recolourAll() });
+    this.images = new Images({ readOnly: options.read_only, onChoose: (image) => this.show(image), dotsOf: (image) => image.tags.map((name) => this.vocabularies.workspace.colourOf(name)) });
+    this.both = ["A", "B"].map((letter) => this.#side(letter));
+    this.beside = new Beside({ options, shared: this.shared, both: this.both, sides: shown, image: () => this.image, onErrors: () => this.toggleErrors() });
+    this.film = new Film(this.shared, { sides: shown, onFocus: () => this.#focusChanged() });
+    this.film.differences.shown = this.view.difference;
+    this.weights = new SourceSection(this.both.map(({ source }) => source));
+    this.weights.list(options.weights, options.weight_problems);
+    this.toolbar = new Toolbar({ view: this.view, film: this.film, camera, onView: (recolour) => (recolour ? this.film.recolourAll() : this.film.drawAll()), onStep: (by) => this.images.step(by), onCompare: () => this.toggleComparison(), onDifference: () => this.toggleDifference() });
+    this.problems = el("div", { class: "tmv-problems" });
     this.empty = emptyState(options.read_only ? null : () => this.images.browse());
     this.root.replaceChildren(
-      el("aside", { class: "tmv-left", "aria-label": "Image, tags and weights" }, this.images.root, this.tags.root, this.weights.root),
-      el("main", { class: "tmv-centre" }, this.toolbar.root, this.problem, this.empty, this.film.root),
-      el("aside", { class: "tmv-right", "aria-label": "Scores, settings and values" }, this.scores.root, this.settings.root, this.readout.root));
+      el("aside", { class: "tmv-left", "aria-label": "Image, tags and weights" }, this.images.root, this.vocabularies.roots, this.weights.root),
+      el("main", { class: "tmv-centre" }, this.toolbar.root, this.problems, this.empty, this.film.root),
+      this.beside.place(this.film, this.shared));
     if (!options.read_only) dropAnywhere(this.root, (files) => this.images.send(files));
-    this.readout.render();
+    this.#sourcesChanged();
+    this.beside.readout.render();
+  }
+
+  #side(letter) {
+    const source = new Source(letter, { methods: this.options.methods, onChange: () => { this.#sourcesChanged(); this.#inspectWhere((side) => side.letter === letter); this.#writeAddress(); } });
+    const side = new Side(letter, {
+      shared: this.shared, source, settings: () => this.beside.settings, fallback: this.options.stages,
+      tags: () => this.vocabularies.of(side.vocabulary), image: () => this.image, onFocus: (panel) => this.film.toggleFocus(panel),
+      on: {
+        arranged: () => this.film.arrange(),
+        begin: () => this.#showProblems(),
+        receive: (of, header, values) => this.#receive(of, header, values),
+        done: (of, { seconds }, whole) => this.#done(of, seconds, whole),
+        stale: (of, stages) => this.beside.stale(stages),
+        failed: (of, sentence, signal) => this.#failed(of, sentence, signal),
+      },
+    });
+    return side;
+  }
+
+  /** The sides that are shown. */
+  get sides() {
+    return this.comparing ? this.both : this.both.slice(0, 1);
+  }
+
+  /** Begins a comparison with other weights or another method, or ends it. */
+  toggleComparison() {
+    const [a, b] = this.both;
+    if (this.comparing) return this.#close(b);
+    if (!a.source.choice) return toast("There are no weights here to compare. Train some in the Train tab.", "info");
+    if (!b.source.touched || b.source.equals(a.source)) b.source.choose(...a.source.other());
+    this.#compare(true);
+    this.#inspectWhere((side) => side === b);
+  }
+
+  /** Shows or hides the difference of both sides. */
+  toggleDifference() {
+    if (!this.comparing) return;
+    this.toolbar.toggle("difference");
+    this.film.showDifferences(this.view.difference);
+  }
+
+  /** Colours the masks by what is right and wrong about them, or by their classes again. */
+  toggleErrors() {
+    if (!this.image?.truth) return toast("No truth is known for this image, so that errors cannot be told.", "info");
+    this.toolbar.set({ errors: !this.view.errors }, true);
+    this.beside.truth.mark(this.view.errors);
+  }
+
+  #compare(on) {
+    this.comparing = on;
+    this.toolbar.comparing(on);
+    this.weights.compare(on);
+    this.#sourcesChanged();
+    if (!on) this.both[1].close();
+    this.film.arrange();
+    this.#showProblems();
+    this.#writeAddress();
+  }
+
+  /** Closes a side; what the other one shows stays. */
+  #close(side) {
+    const [a, b] = this.both;
+    if (side === a) {
+      a.source.choose(b.source.id, b.source.chosen);
+      this.#compare(false);
+      this.#inspectWhere(() => true);
+    } else this.#compare(false);
+  }
+
+  /** After other weights, another method, or another number of sides: what hangs on them. */
+  #sourcesChanged() {
+    this.vocabularies.show();
+    this.beside.arrange();
+    this.film.heads.replaceChildren(...(this.comparing ? heads(this.both, (side) => this.#close(side)) : []));
+  }
+
+  /** Chooses what an address names; says so where something of it cannot be had. */
+  #chooseSources({ weights, method, weights2, method2 }) {
+    const [a, b] = this.both.map(({ source }) => source);
+    const said = [weights || method ? a.choose(weights ?? a.id ?? "", method ?? "") : null, weights2 || method2 ? b.choose(weights2 ?? a.id ?? "", method2 ?? "") : null];
+    for (const sentence of said.filter(Boolean)) toast(sentence, "warn");
+    if (Boolean(weights2 || method2) !== this.comparing) this.#compare(!this.comparing);
+    else this.#sourcesChanged();
   }
 
   async #firstImage(name) {
@@ -128,178 +192,117 @@ class InspectTab {
     this.shared.camera.reset();
     this.images.select(image);
     this.toolbar.show(image);
-    this.tags.show(image.tags, this.weights.classes());
+    this.vocabularies.show(image);
     this.#writeAddress();
-    this.inspect();
+    this.#inspectWhere(() => true);
   }
 
-  /** Makes all stages anew. Pictures of the same image stay, dimmed, until theirs comes. */
-  async inspect() {
+  /** Makes all stages of these sides anew. */
+  #inspectWhere(wanted) {
     if (!this.image) return;
-    const same = this.photo !== null;
-    const stages = this.options.stages.map(({ name }) => name);
-    this.film.arrange(stages, this.tags.names, { keep: same });
-    if (same) this.film.expect(stages);
-    this.scores.expect();
-    await this.requests.whole();
+    const keep = this.photo !== null;
+    this.beside.expect({ fresh: !keep });
+    for (const side of this.sides.filter(wanted)) side.inspect({ keep });
   }
 
-  #request() {
-    return { image: this.image.digest, tags: this.tags.names, weights: this.weights.id, settings: this.settings.json() };
-  }
-
-  #receive(header, values) {
-    this.#setProblem(null);
-    if (header.kind === "image") {
+  #receive(side, header, values) {
+    if (header.stage === "image" && header.kind === "image" && (side === this.both[0] || !this.photo)) {
       this.photo = photograph(values);
       this.film.layout();
     }
-    this.film.receive(header, values);
-    if (header.stage === "sal.score") this.scores.receive(header);
-    this.readout.later();
+    if (header.stage === side.final && header.tag && this.comparing) this.film.differences.update(...this.both, header.tag);
+    if (header.stage === "truth" && this.view.errors) for (const panel of side.panels.values()) panel.recolour();
+    this.beside.receive(side, header);
   }
 
-  async #failed(sentence, signal) {
-    this.#setProblem(sentence);
-    this.film.stopWaiting();
-    if (!this.photo) await this.#showPhotoAlone(signal);
+  #done(side, seconds, whole) {
+    this.toolbar.say(whole && !this.comparing ? `${(seconds * 1000).toFixed(0)} ms` : "");
+    this.beside.tell();
+  }
+
+  async #failed(side, sentence, signal) {
+    side.problem = sentence;
+    this.#showProblems();
+    if (!this.photo) await this.#showPhotoAlone(side, signal);
   }
 
   /** Where nothing could be made, the photograph can still be looked at. */
-  async #showPhotoAlone(signal) {
+  async #showPhotoAlone(side, signal) {
     const { digest, width, height } = this.image;
     try {
       const bitmap = await createImageBitmap(await (await fetch(`/tagmask/files/${digest}`, { signal })).blob());
       this.photo ??= photograph(bitmap);
-      this.film.receive({ stage: "image", kind: "image", tag: null, caption: `${width} × ${height} pixels`, numbers: {}, seconds: 0 }, bitmap);
+      side.panels.get("image")?.receive({ stage: "image", kind: "image", tag: null, caption: `${width} × ${height} pixels`, numbers: {}, seconds: 0 }, bitmap);
       this.film.layout();
     } catch (error) {
-      if (error.name !== "AbortError") this.film.stopWaiting();
+      if (error.name !== "AbortError") side.stopWaiting();
     }
   }
 
-  #setProblem(sentence) {
-    this.problem.hidden = !sentence;
-    if (!sentence) return;
-    this.toolbar.say("");
-    this.problem.replaceChildren(el("p", {}, sentence), el("button", { type: "button", class: "tm-button small", onclick: () => this.inspect() }, "Try again"));
+  #showProblems() {
+    if (this.sides.some(({ problem }) => problem)) this.toolbar.say("");
+    this.problems.replaceChildren(...problems(this.sides, (side) => this.#inspectWhere((each) => each === side)));
   }
 
-  async #retag(names) {
-    const image = this.image;
-    if (!image) return;
-    if (!this.options.read_only) {
-      try {
-        const changed = await api("inspect/tags", { image: image.digest, tags: names, reviewer: reviewer() });
-        if (this.image.id !== image.id) return;
-        this.image = changed;
-        this.images.select(changed);
-        if (this.options.classes.some(({ own, name }) => !own && changed.tags.includes(name))) await this.#refreshChoices();
-      } catch (error) {
-        toast(error.message, "bad");
-        this.tags.show(image.tags, this.weights.classes());
-        return;
-      }
-    }
-    this.tags.show(names, this.weights.classes());
-    this.inspect();
-  }
-
-  async #offer() {
-    const stage = this.#offered();
-    this.scores.offer.disabled = true;
-    try {
-      const made = await api("inspect/candidate", { ...this.#request(), stage });
-      toast(made.new ? `${STAGE_TEXT[stage].title} of ${this.image.name}: now in the Curate queue.` : "This very mask is in the Curate queue already.", made.new ? "good" : "info");
-      window.dispatchEvent(new CustomEvent("tagmask:candidates"));
-    } catch (error) {
-      toast(error.message, "bad");
-    } finally {
-      this.scores.offer.disabled = false;
-    }
-  }
-
-  /** The mask that the button offers: the enlarged one, else the refined, else the chosen fusion. */
-  #offered() {
-    const focused = this.film.focused;
-    if (focused?.startsWith("fusion.")) return focused;
-    return this.film.panels.get("crf")?.header?.kind === "labels" ? "crf" : `fusion.${this.settings.values.fusion}`;
+  /** The workspace's image has other tags now. */
+  async #imageChanged(image) {
+    this.image = image;
+    this.images.select(image);
+    if (this.options.classes.some(({ own, name }) => !own && image.tags.includes(name))) await this.#refreshChoices();
   }
 
   #focusChanged() {
-    if (!this.scores) return;
-    const stage = this.film.focused?.startsWith("fusion.") ? this.film.focused : null;
-    this.scores.offer.textContent = stage ? `Offer ${STAGE_TEXT[stage].title}` : "Offer as candidate";
+    if (!this.beside.film) return;
+    this.beside.nameOffer();
     this.#writeAddress();
   }
 
   async #newWeights(id) {
     await this.#refreshChoices();
-    if (id !== undefined) this.weights.choose(String(id).includes(":") ? String(id) : `run:${id}`);
+    const said = id === undefined ? null : this.both[0].source.choose(String(id).includes(":") ? String(id) : `run:${id}`);
+    if (said) toast(said, "warn");
     showTab("inspect");
-    this.tags.show(this.tags.names, this.weights.classes());
-    this.inspect();
+    this.#sourcesChanged();
+    this.#inspectWhere((side) => side === this.both[0]);
+    this.#writeAddress();
   }
 
   async #refreshChoices() {
     try {
       const options = await getJSON("inspect/options");
       Object.assign(this.options, { classes: options.classes, weights: options.weights });
-      this.tags.classes = options.classes;
-      for (const { id, name } of options.classes) this.names.set(id, name);
-      const had = this.weights.id;
-      this.weights.show(options.weights, options.weight_problems);
+      this.vocabularies.workspace.classes = options.classes;
+      const had = this.both[0].source.id;
+      this.weights.list(options.weights, options.weight_problems);
       await this.images.load(this.images.offset);
       if (this.image) this.images.select(this.image);
-      if (!had && this.weights.id) this.inspect();
+      if (!had && this.both[0].source.id) { this.#sourcesChanged(); this.#inspectWhere(() => true); }
     } catch (error) {
       toast(error.message, "warn");
     }
   }
 
   #writeAddress() {
-    if (!this.image || !tabVisible("inspect")) return;
-    const address = new URLSearchParams(location.hash.slice(1));
-    address.set("image", this.image.name);
-    if (this.weights.id) address.set("weights", this.weights.id);
-    if (this.film.focused) address.set("stage", this.film.focused);
-    else address.delete("stage");
-    history.replaceState(history.state, "", `#${address}`);
+    if (!this.image) return;
+    const [a, b] = this.both.map(({ source }) => source);
+    const second = this.comparing ? { weights2: b.id, method2: b.chosen } : {};
+    writeAddress({ image: this.image.name, weights: a.id, method: a.chosen, ...second, stage: this.film.focused });
   }
 
   async #followAddress() {
-    const address = new URLSearchParams(location.hash.slice(1));
-    const name = address.get("image");
-    if (name && name !== this.image?.name) {
+    const address = readAddress();
+    const [a, b] = this.both.map(({ source }) => source);
+    const now = [a.id, a.chosen, ...(this.comparing ? [b.id, b.chosen] : ["", ""])];
+    const asked = [address.weights ?? a.id, address.method ?? "", address.weights2 ?? (address.method2 ? a.id : ""), address.method2 ?? ""];
+    const moved = String(now) !== String(asked);
+    if (moved) this.#chooseSources(address);
+    if (address.image && address.image !== this.image?.name) {
       try {
-        this.show(await getJSON("inspect/image", { name }));
+        this.show(await getJSON("inspect/image", { name: address.image }));
       } catch (error) {
         toast(error.message, "warn");
       }
-    }
-    this.film.focus(address.get("stage"));
-  }
-
-  #key(event) {
-    if (!tabVisible("inspect") || typing(event) || event.ctrlKey || event.metaKey || event.altKey || !this.image) return;
-    const { camera } = this.shared;
-    const at = camera.point;
-    const actions = {
-      "+": () => camera.zoomAt(1.5, at?.x, at?.y),
-      "=": () => camera.zoomAt(1.5, at?.x, at?.y),
-      "-": () => camera.zoomAt(1 / 1.5, at?.x, at?.y),
-      0: () => camera.reset(),
-      "[": () => this.images.step(-1),
-      "]": () => this.images.step(1),
-      p: () => this.toolbar.toggle("photo"),
-      m: () => this.toolbar.toggle("map"),
-      o: () => this.toolbar.toggle("outline"),
-      Escape: () => { if (this.film.focused) this.film.focus(null); else camera.pin(null); },
-      ...(this.film.focused ? { ArrowRight: () => this.film.step(1), ArrowLeft: () => this.film.step(-1) } : {}),
-    };
-    const action = actions[event.key];
-    if (!action || (event.key.startsWith("Arrow") && event.target.closest?.(".tmv-thumbs"))) return;
-    event.preventDefault();
-    action();
+    } else if (moved) this.#inspectWhere(() => true);
+    this.film.focus(address.stage);
   }
 }

@@ -1,42 +1,46 @@
 // One panel: a stage's picture on canvases, with its title and what there is to say about it.
-import { el, formatNumber } from "../ui.js";
-import { IGNORE, ZONES, gradient, outline, paintHeat, paintLabels, paintReference, paintZones } from "./colours.js";
-import { drawHatched, ignoredMask } from "./hatch.js";
-import { STAGE_TEXT } from "./words.js";
+import { el } from "../ui.js";
+import { captionOf } from "./captions.js";
+import { outline } from "./colours.js";
+import { drawHatched, maskOf } from "./hatch.js";
+import { KINDS } from "./kinds.js";
+import { outcomes } from "./outcomes.js";
+import { listen } from "./pointing.js";
+import { photograph } from "./photo.js";
+import { dot } from "./shares.js";
+import { stageText } from "./words.js";
 
-/** A stage's picture. `shared` holds camera, view (display settings), photo(), colourOf(id), tagHidden(name). */
+/** A stage's picture. `side` is whose it is; `shared` holds camera, view (display settings), photo() and size(). */
 export class Panel {
-  constructor(key, stage, tag, shared, { onFocus }) {
-    this.key = key;
-    this.stage = stage;
-    this.tag = tag;
-    this.shared = shared;
+  constructor(key, stage, tag, side, { onFocus }) {
+    Object.assign(this, { key, stage, tag, side, shared: side.shared });
     this.header = null;
     this.values = null;
+    this.shown = null;
     this.layer = null;
-    this.ignored = null;
+    this.hatched = [];
     this.outlinePath = null;
     this.wanted = false;
     this.fresh = false;
+    // Whether a frame is still to come, and whether another panel speaks for this one.
+    this.due = true;
+    this.absorbed = false;
     this.canvas = el("canvas", { class: "tmv-canvas", "aria-hidden": "true" });
     this.cross = el("div", { class: "tmv-cross", hidden: true }, crossIcon());
     this.picture = el("div", { class: "tmv-picture tm-skeleton", tabindex: "-1" }, this.canvas, this.cross);
     this.caption = el("div", { class: "tmv-caption" });
-    const text = STAGE_TEXT[stage];
+    this.step = el("span", { class: "tmv-step" });
+    const text = stageText(stage);
     this.title = el(
       "button",
       { type: "button", class: "tmv-title", title: `${text.about} — click to enlarge`, onclick: () => onFocus(this) },
-      el("span", { class: "tmv-step" }, text.step),
+      this.step,
       el("span", { class: "tmv-name" }, text.title),
-      tag ? el("span", { class: "tmv-tag" }, this.dot(shared.colourOfTag(tag)), tag) : null,
+      tag ? el("span", { class: "tmv-tag" }, dot(side.colourOf(tag)), tag) : null,
       expandIcon(),
     );
-    this.root = el("figure", { class: "tmv-panel", dataset: { stage, tag: tag ?? "", key } }, this.title, this.picture, this.caption);
-    this.#listen();
-  }
-
-  dot(colour) {
-    return el("i", { class: "tmv-dot", style: { background: colour } });
+    this.root = el("figure", { class: "tmv-panel", dataset: { stage, tag: tag ?? "", key, side: side.letter } }, this.title, this.picture, this.caption);
+    listen(this);
   }
 
   /** The stage is being made again: what is shown stays, dimmed, until the new picture comes. */
@@ -48,38 +52,44 @@ export class Panel {
   receive(header, values) {
     this.header = header;
     this.values = values;
-    this.outlinePath = null;
-    this.ignored = header.kind === "labels" ? ignoredMask(values, header.width, header.height, IGNORE) : null;
+    this.bitmap = header.kind === "image" && this.stage !== "image" ? photograph(values) : null;
     this.fresh = true;
+    this.due = false;
     this.root.classList.remove("stale");
     this.root.classList.toggle("note", header.kind === "note");
     this.picture.classList.remove("tm-skeleton");
     this.picture.querySelector(".tmv-note")?.remove();
     if (header.kind === "note") this.picture.append(el("p", { class: "tmv-note" }, header.caption));
-    this.#describe();
+    this.root.dataset.ms = Math.round(header.seconds * 1000);
     this.recolour();
   }
 
-  /** Colours the map anew (colour map, hidden tags, theme) and draws. */
+  /** Colours the map anew (colour map, hidden tags, theme, errors) and draws. */
   recolour() {
-    const header = this.header;
-    if (!header || !this.values || header.kind === "image") return this.draw();
+    const { header } = this;
+    if (!header) return this.draw();
+    this.shown = this.#toShow();
+    this.#describe();
+    const kind = KINDS[this.shown.kind];
+    if (!kind || !this.values) return this.draw();
     const { width, height } = header;
     if (!this.layer || this.layer.width !== width || this.layer.height !== height) {
       this.layer = new OffscreenCanvas(width, height);
     }
     const context = this.layer.getContext("2d");
     const image = context.createImageData(width, height);
-    const pixels = new Uint32Array(image.data.buffer);
-    if (header.kind === "heat") {
-      paintHeat(this.values, pixels, this.shared.view.colourMap);
-      this.scale.style.backgroundImage = gradient(this.shared.view.colourMap);
-    } else if (header.kind === "zones") paintZones(this.values, pixels);
-    else if (header.kind === "labels") paintLabels(this.values, pixels, (id) => this.shared.visibleColour(id));
-    else paintReference(this.values, pixels);
+    kind.paint(this, this.shown.values, new Uint32Array(image.data.buffer));
     context.putImageData(image, 0, 0);
+    this.hatched = (kind.hatches ?? []).map(([value, hatch]) => [maskOf(this.shown.values, width, height, value), hatch]).filter(([mask]) => mask);
     this.outlinePath = null;
     this.draw();
+  }
+
+  /** What is painted: the stage's own map or, where errors are asked for, a mask's against the truth. */
+  #toShow() {
+    const { kind } = this.header;
+    const truth = kind === "labels" && this.stage !== "truth" && this.shared.view.errors ? this.side.truth : null;
+    return truth?.length === this.values?.length && truth ? { kind: "errors", values: outcomes(this.values, truth) } : { kind, values: this.values };
   }
 
   /** Draws at the next animation frame; many calls make one drawing. */
@@ -123,33 +133,32 @@ export class Panel {
     context.clearRect(0, 0, width, height);
     const at = this.frame();
     context.setTransform(ratio, 0, 0, ratio, at.left * ratio, at.top * ratio);
-    const kind = this.header?.kind;
-    const isMap = kind && kind !== "image" && kind !== "note";
+    const kind = KINDS[this.shown?.kind];
     // Single pixels show only to someone who came close to see them.
     const smooth = this.shared.camera.zoom < 3 || at.pixel < 6;
-    const source = kind === "heat" ? photo.grey : photo.colour;
-    if (view.photo || !isMap) {
+    if (view.photo || !kind) {
       context.imageSmoothingEnabled = smooth;
-      if (kind === "note" || !this.header) context.globalAlpha = 0.25;
-      context.drawImage(source, 0, 0, at.width, at.height);
+      if (!this.header || this.header.kind === "note") context.globalAlpha = 0.25;
+      context.drawImage(this.bitmap?.colour ?? (kind?.grey ? photo.grey : photo.colour), 0, 0, at.width, at.height);
       context.globalAlpha = 1;
     }
-    if (!isMap || !this.layer || this.shared.tagHidden(this.tag)) return this.placeCross();
-    const share = kind === "score" ? Math.max(view.opacity, 0.35) : view.opacity;
+    if (!kind || !this.layer || this.side.tagHidden(this.tag)) return this.placeCross();
+    const share = this.header.kind === "score" ? Math.max(view.opacity, 0.35) : view.opacity;
     if (view.map) {
       context.globalAlpha = view.photo ? share : 1;
-      context.imageSmoothingEnabled = kind === "heat" && smooth;
+      context.imageSmoothingEnabled = Boolean(kind.smooth) && smooth;
       context.drawImage(this.layer, 0, 0, at.width, at.height);
-      if (this.ignored) drawHatched(context, this.ignored, at);
+      for (const [mask, hatch] of this.hatched) drawHatched(context, mask, hatch, at);
       context.globalAlpha = 1;
     }
-    if (view.outline && kind !== "heat") this.#drawOutline(context, at.width / this.layer.width);
+    if (view.outline && kind.outlined) this.#drawOutline(context, at.width / this.layer.width);
     this.placeCross();
   }
 
   #drawOutline(context, scale) {
-    const { width, height, kind } = this.header;
-    this.outlinePath ??= outline(this.values, width, height, kind === "labels" ? (id) => this.shared.visibleColour(id) !== null : undefined);
+    const { width, height } = this.header;
+    const { kind, values } = this.shown;
+    this.outlinePath ??= outline(values, width, height, kind === "labels" ? (id) => this.side.visibleColour(id) !== null : undefined);
     context.save();
     context.scale(scale, scale);
     context.lineJoin = "round";
@@ -174,13 +183,21 @@ export class Panel {
     this.cross.classList.toggle("pinned", !this.shared.camera.cursor);
   }
 
-  /** The value at a point of the image (fractions), as this stage's kind has it, or null. */
-  valueAt({ x, y }) {
-    if (!this.values || !this.header?.width || this.header.kind === "image") return null;
-    const { width, height } = this.header;
-    const column = Math.min(Math.floor(x * width), width - 1);
-    const row = Math.min(Math.floor(y * height), height - 1);
-    return this.values[row * width + column];
+  /** How the panel reads at a point of the image (fractions): {mark, text, title}, or null where it says nothing. */
+  readAt(point) {
+    const { header } = this;
+    if (!header || !this.values) return null;
+    if (header.kind === "image") {
+      const rgb = (this.bitmap ?? this.shared.photo())?.at(point);
+      return rgb ? { mark: el("i", { class: "tmv-dot square", style: { background: `rgb(${rgb.join(", ")})` } }), text: rgb.join(" "), title: "Red, green and blue, 0 to 255" } : null;
+    }
+    const column = Math.min(Math.floor(point.x * header.width), header.width - 1);
+    const row = Math.min(Math.floor(point.y * header.height), header.height - 1);
+    const at = row * header.width + column;
+    const read = KINDS[header.kind]?.read(this, this.values[at]);
+    if (!read || this.shown.kind === header.kind) return read ?? null;
+    const outcome = KINDS[this.shown.kind].read(this, this.shown.values[at]);
+    return { ...read, mark: outcome.mark, title: `${read.title}: ${outcome.text}` };
   }
 
   /** A pointer's place as fractions of the image, or null outside. */
@@ -192,82 +209,12 @@ export class Panel {
     return x >= 0 && y >= 0 && x < 1 && y < 1 ? { x, y } : null;
   }
 
-  #listen() {
-    const camera = this.shared.camera;
-    let drag = null;
-    this.picture.addEventListener("wheel", (event) => {
-      event.preventDefault();
-      const point = this.pointAt(event) ?? { x: camera.x, y: camera.y };
-      camera.zoomAt(Math.exp(-event.deltaY * (event.deltaMode ? 0.05 : 0.0022)), point.x, point.y);
-    }, { passive: false });
-    this.picture.addEventListener("pointerdown", (event) => {
-      if (event.button !== 0) return;
-      drag = { x: event.clientX, y: event.clientY, moved: false };
-      this.picture.setPointerCapture(event.pointerId);
-    });
-    this.picture.addEventListener("pointermove", (event) => {
-      if (drag) {
-        const dx = event.clientX - drag.x;
-        const dy = event.clientY - drag.y;
-        if (!drag.moved && Math.hypot(dx, dy) < 4) return;
-        const at = this.frame();
-        camera.panBy(dx / at.width, dy / at.height);
-        Object.assign(drag, { x: event.clientX, y: event.clientY, moved: true });
-        this.picture.classList.add("dragging");
-        return;
-      }
-      camera.hover(this.pointAt(event));
-    });
-    const release = (event) => {
-      if (drag && !drag.moved && event.type === "pointerup") {
-        const point = this.pointAt(event);
-        camera.pin(point && camera.pinned && Math.hypot(point.x - camera.pinned.x, point.y - camera.pinned.y) < 0.01 ? null : point);
-      }
-      drag = null;
-      this.picture.classList.remove("dragging");
-    };
-    this.picture.addEventListener("pointerup", release);
-    this.picture.addEventListener("pointercancel", release);
-    this.picture.addEventListener("pointerleave", () => { if (!drag) camera.hover(null); });
-    this.picture.addEventListener("dblclick", () => camera.reset());
-  }
-
   #describe() {
-    const { kind, caption, numbers, seconds, stage } = this.header;
-    const parts = [];
-    if (kind === "note") parts.push(el("span", { class: "tm-faint" }, "not made"));
-    else if (kind === "zones") {
-      for (const zone of ZONES) {
-        parts.push(el("span", { class: "tmv-share", title: `${zone.name} zone, ${percent(numbers[zone.name])} of the image. ${zone.title}` },
-          this.dot(`var(${zone.token})`), percent(numbers[zone.name])));
-      }
-    } else if (kind === "labels") {
-      for (const [name, share] of Object.entries(numbers)) {
-        if (name === "background") continue;
-        const colour = name === "ignore" ? "repeating-linear-gradient(45deg, #ddd 0 2px, #888 2px 4px)" : this.shared.colourOfTag(name);
-        parts.push(el("span", { class: "tmv-share", title: `${name}: ${percent(share)} of the image's pixels` }, this.dot(colour), percent(share)));
-      }
-    } else if (stage === "cam") {
-      parts.push(el("span", { title: "How sure the network is that the tag is in the image, 0 to 1" }, `score ${formatNumber(numbers.score, 2)}`));
-      if (numbers.mean === 0) parts.push(el("span", { class: "tm-badge warn", title: caption }, "all zero"));
-    } else if (stage === "saliency") {
-      parts.push(el("span", { title: "Mean saliency over the image, 0 to 1" }, `${caption}, mean ${formatNumber(numbers.mean, 2)}`));
-    } else parts.push(el("span", { title: caption }, caption));
-    if (kind === "heat") {
-      this.scale = el("i", { style: { backgroundImage: gradient(this.shared.view.colourMap) } });
-      parts.push(el("span", { class: "tmv-scale", title: "The colours from 0 to 1" }, "0", this.scale, "1"));
-    }
-    this.caption.replaceChildren(...parts);
+    const { kind, caption } = this.header;
+    this.caption.replaceChildren(...captionOf(this, this.shown).filter(Boolean));
     this.caption.title = kind === "note" ? caption : "";
-    this.root.setAttribute("aria-label", `${STAGE_TEXT[stage].title}${this.tag ? `, ${this.tag}` : ""}: ${caption}`);
-    this.root.dataset.ms = Math.round(seconds * 1000);
+    this.root.setAttribute("aria-label", `${stageText(this.stage).title}${this.tag ? `, ${this.tag}` : ""}: ${caption}`);
   }
-}
-
-/** 0.1234 -> "12%"; small shares keep a digit. */
-export function percent(share) {
-  if (share === undefined) return "–";
-  return share > 0 && share < 0.1 ? `${(share * 100).toFixed(1)}%` : `${Math.round(share * 100)}%`;
 }
 
 function expandIcon() {

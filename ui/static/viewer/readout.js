@@ -1,7 +1,7 @@
-// What the maps say: their values at one pixel, and the scores of the mask.
-import { el, formatNumber } from "../ui.js";
-import { IGNORE, ZONES, table } from "./colours.js";
-import { SCORES, STAGE_TEXT, verdict } from "./words.js";
+// What the maps say at one pixel: every stage's value, of one side or of both beside each other.
+import { el } from "../ui.js";
+import { readingNodes } from "./kinds.js";
+import { stageText } from "./words.js";
 
 export class Readout {
   constructor(shared, film) {
@@ -9,9 +9,9 @@ export class Readout {
     this.film = film;
     this.where = el("span", { class: "tm-faint", title: "Column and row from the upper left, in pixels" });
     this.body = el("tbody");
+    this.table = el("table", { class: "tmv-values" }, el("thead", { class: "tm-visually-hidden" }, el("tr", {}, el("th", {}, "Stage"), el("th", {}, "Tag"), el("th", {}, "Value"))), this.body);
     this.root = el("section", { class: "tmv-section tmv-readout", "aria-label": "Values at the pixel" },
-      el("div", { class: "tmv-section-head" }, el("h3", {}, "Pixel"), this.where),
-      el("table", { class: "tmv-values" }, el("thead", { class: "tm-visually-hidden" }, el("tr", {}, el("th", {}, "Stage"), el("th", {}, "Tag"), el("th", {}, "Value"))), this.body));
+      el("div", { class: "tmv-section-head" }, el("h3", {}, "Pixel"), this.where), el("div", { class: "tmv-readout-scroll" }, this.table));
     let wanted = false;
     const later = () => {
       if (wanted) return;
@@ -23,94 +23,61 @@ export class Readout {
   }
 
   render() {
-    const point = this.shared.camera.point;
+    const { point } = this.shared.camera;
+    const sides = this.film.sides();
+    const two = sides.length > 1;
+    this.table.classList.toggle("compare", two);
     const { width, height } = this.shared.size();
-    if (!point) {
-      this.where.textContent = "";
-      this.body.replaceChildren(el("tr", {}, el("td", { colspan: 3, class: "tmv-none" }, "Move over a picture to read every map there; click to keep the pixel.")));
-      return;
-    }
-    const x = Math.min(Math.floor(point.x * width), width - 1);
-    const y = Math.min(Math.floor(point.y * height), height - 1);
-    this.where.textContent = `x ${x}, y ${y}${this.shared.camera.cursor ? "" : " · kept"}`;
-    this.body.replaceChildren(...[...this.film.panels.values()].map((panel) => this.#row(panel, point)).filter(Boolean));
+    if (point) {
+      const x = Math.min(Math.floor(point.x * width), width - 1);
+      const y = Math.min(Math.floor(point.y * height), height - 1);
+      this.where.textContent = `x ${x}, y ${y}${this.shared.camera.cursor ? "" : " · kept"}`;
+    } else this.where.textContent = "Move over a picture; click to keep";
+    // Without a point the rows stay, empty, so that nothing jumps when the pointer comes back.
+    const rows = two ? this.#rowsOfTwo(sides, point) : [...sides[0].panels.values()].filter(({ absorbed }) => !absorbed).map((panel) => this.#row(panel, point));
+    this.body.replaceChildren(...rows.filter(Boolean));
   }
 
   #row(panel, point) {
-    const kind = panel.header?.kind;
-    const text = STAGE_TEXT[panel.stage];
-    if (kind === "image") {
-      const rgb = this.shared.photo()?.at(point);
-      if (!rgb) return null;
-      const colour = `rgb(${rgb.join(", ")})`;
-      return row(text, null, [el("i", { class: "tmv-dot square", style: { background: colour } }), rgb.join(" ")], "Red, green and blue, 0 to 255");
-    }
-    const value = panel.valueAt(point);
-    if (value === null) return null;
-    if (kind === "zones") {
-      const zone = ZONES.find((each) => each.value === value);
-      return row(text, null, [el("i", { class: "tmv-dot", style: { background: `var(${zone.token})` } }), zone.name], zone.title);
-    }
-    if (kind === "labels") {
-      const name = value === 0 ? "background" : value === IGNORE ? "ignore" : this.shared.nameOf(value);
-      const colour = value === 0 || value === IGNORE ? "var(--tm-line-strong)" : this.shared.colourOfTag(name);
-      return row(text, null, [el("i", { class: "tmv-dot", style: { background: colour } }), name], `Class id ${value}`);
-    }
-    if (kind === "score") return row(text, null, [value > 127 ? "object" : "rest"], "What the mask is scored against");
-    const share = value / 255;
-    const packed = table(this.shared.view.colourMap)[value];
-    const colour = `rgb(${packed & 255}, ${(packed >> 8) & 255}, ${(packed >> 16) & 255})`;
-    const bar = el("span", { class: "tmv-bar" }, el("i", { style: { width: `${share * 100}%`, background: colour } }));
-    return row(text, panel.tag, [bar, formatNumber(share, 2)], `${text.title}, 0 to 1`);
+    const read = readAt(panel, point);
+    return read && el("tr", { title: read.title }, name(panel.stage, panel.step.textContent), el("td", { class: "tmv-of" }, panel.tag ?? ""), el("td", { class: "tmv-value" }, readingNodes(read, { bar: true })));
   }
-}
 
-function row(text, tag, value, title) {
-  return el("tr", { title }, el("td", {}, el("span", { class: "tmv-step" }, text.step), text.title), el("td", { class: "tmv-of" }, tag ?? ""), el("td", { class: "tmv-value" }, value));
-}
-
-export class Scores {
-  /** `onOffer(stage)` makes a candidate of the mask shown. */
-  constructor({ onOffer, readOnly }) {
-    this.meters = {};
-    this.sentence = el("p", { class: "tmv-verdict" });
-    this.caption = el("span", { class: "tm-faint" });
-    this.offer = el("button", { type: "button", class: "tm-button primary", disabled: true, title: "Put this mask into the Curate queue, with its scores", onclick: () => onOffer() }, "Offer as candidate");
-    const meters = Object.entries(SCORES).map(([name, { title, about }]) => {
-      const value = el("output", { class: "tmv-score-value" }, "–");
-      const bar = el("i");
-      this.meters[name] = { value, bar };
-      return el("div", { class: `tmv-score${name === "SC" ? " whole" : ""}`, title: about }, el("span", { class: "tmv-score-name" }, el("b", {}, name), title), value, el("span", { class: "tmv-meter" }, bar));
+  /** One row for each stage and tag that either side has; the final maps of both share one. */
+  #rowsOfTwo(sides, point) {
+    const rows = new Map();
+    sides.forEach((side, at) => {
+      for (const panel of side.panels.values()) {
+        const key = panel.stage === side.final ? `final:${panel.tag}` : panel.key;
+        if (!rows.has(key)) rows.set(key, []);
+        rows.get(key)[at] = panel;
+      }
     });
-    this.root = el("section", { class: "tmv-section tmv-scores", "aria-label": "Mask score" },
-      el("div", { class: "tmv-section-head" }, el("h3", {}, "Mask score"), this.caption), meters, this.sentence, readOnly ? null : this.offer);
-    this.clear();
+    const head = el("tr", { class: "tmv-values-head" }, el("td", { colspan: 2 }), sides.map(({ letter }) => el("td", { class: "tmv-value" }, el("span", { class: "tmv-badge", dataset: { side: letter } }, letter))));
+    const order = sides.flatMap((side) => [...side.own.filter((stage) => stage !== side.final)]);
+    const rank = ([a, b]) => { const { stage } = a ?? b; return stage === "image" ? 0 : order.includes(stage) ? 1 : 2; };
+    const body = [...rows.values()].sort((one, other) => rank(one) - rank(other)).map((panels) => this.#pair(panels, sides, point));
+    return [head, ...body];
   }
 
-  clear() {
-    for (const { value, bar } of Object.values(this.meters)) { value.textContent = "–"; bar.style.width = "0"; }
-    this.sentence.textContent = "Appears when the mask is made.";
-    this.caption.textContent = "";
-    this.offer.disabled = true;
+  #pair(panels, sides, point) {
+    const reads = sides.map((_, at) => (panels[at] ? readAt(panels[at], point) : null));
+    if (!reads.some(Boolean)) return null;
+    const panel = panels[0] ?? panels[1];
+    const final = panels.every((each) => each && each.stage === each.side.final);
+    const difference = final ? this.film.differences.panels.get(`difference:${panel.tag}`) : null;
+    const by = point && difference?.readAt(point);
+    return el("tr", { title: by ? `A − B ${by.text}` : null }, final ? name("final") : name(panel.stage), el("td", { class: "tmv-of" }, panel.tag ?? ""),
+      reads.map((read) => el("td", { class: "tmv-value", title: read?.title }, read ? readingNodes(read) : el("span", { class: "tm-faint" }, "–"))));
   }
+}
 
-  expect() {
-    this.root.classList.add("stale");
-  }
+/** How a panel reads at a point; without one, a row that waits for it. */
+function readAt(panel, point) {
+  if (point) return panel.readAt(point);
+  return panel.header && panel.header.kind !== "note" ? { text: "" } : null;
+}
 
-  receive(header) {
-    this.root.classList.remove("stale");
-    if (header.kind !== "score") {
-      this.clear();
-      this.sentence.textContent = header.caption;
-      return;
-    }
-    for (const [name, { value, bar }] of Object.entries(this.meters)) {
-      value.textContent = formatNumber(header.numbers[name], 2);
-      bar.style.width = `${header.numbers[name] * 100}%`;
-    }
-    this.sentence.textContent = verdict(header.numbers);
-    this.root.title = header.caption;
-    this.offer.disabled = header.numbers.CD === 0;
-  }
+function name(stage, step = null) {
+  return el("td", {}, step ? el("span", { class: "tmv-step" }, step) : null, stage === "final" ? "Attention" : stageText(stage).title);
 }

@@ -2,12 +2,12 @@
 import { decode, frames } from "./frames.js";
 
 // What takes longer than a frame or two waits until the slider rests.
-const SLOW = new Set(["crf", "sal.score"]);
+const SLOW = new Set(["crf", "sal.score", "truth.error"]);
 const REST = 140;
 
 export class Requests {
   /**
-   * `stages` is the server's table [{name, needs, reads}]; `body()` the request without `after`, `fusion()` the rule that goes on to the CRF.
+   * `stages()` is the server's table [{name, needs, reads}]; `body()` the request without `after`, `fusion()` the rule that goes on to the CRF.
    * `on` has begin(header), stage(header, values), done(header, whole), stale(stages), error(sentence, signal).
    */
   constructor({ stages, body, fusion, on }) {
@@ -19,6 +19,7 @@ export class Requests {
     this.following = false;
     this.liveWanted = false;
     this.moment = 0;
+    this.quick = null;
   }
 
   /** All stages anew. */
@@ -29,27 +30,57 @@ export class Requests {
     await this.#stream({}, "whole");
   }
 
-  /** Settings moved: quick stages follow at once, one request after the other; slow ones when the slider rests. */
-  moved(names) {
+  /**
+   * Settings moved: quick stages follow at once, one request after the other; slow ones when the slider rests.
+   * `quick` names the only stages that follow at once; with `hold` the rest waits until `settle`.
+   */
+  moved(names, { quick = null, hold = false } = {}) {
     this.moment = performance.now();
     for (const name of names) this.dirty.add(name);
     if (!this.complete) return void this.whole();
+    this.quick = quick;
     const stale = this.staleAfter(this.dirty);
+    const soon = this.#soon(stale);
     this.run?.abort();
-    this.on.stale(stale.filter((stage) => SLOW.has(stage)));
-    if (stale.some((stage) => !SLOW.has(stage))) this.#follow();
+    this.on.stale(stale.filter((stage) => !soon.includes(stage)));
+    if (soon.length) this.#follow();
     clearTimeout(this.resting);
-    this.resting = setTimeout(() => this.#stream({ after: [...this.dirty] }, "settled"), REST);
+    if (!hold) this.resting = setTimeout(() => this.settle(), REST);
+  }
+
+  /** Asks for all that stands after what moved. */
+  settle() {
+    clearTimeout(this.resting);
+    if (this.complete && this.dirty.size) this.#stream({ after: [...this.dirty] }, "settled");
+  }
+
+  /** Ends what is under way; nothing more is told. */
+  stop() {
+    clearTimeout(this.resting);
+    this.liveWanted = false;
+    this.complete = false;
+    this.dirty.clear();
+    this.run?.abort();
+    this.live?.abort();
+  }
+
+  /** Does any stage of the table hang on this setting? */
+  reads(name) {
+    return this.stages().some(({ reads }) => reads.includes(name));
   }
 
   /** The stages that stand after these settings, as the server's own table has them. */
   staleAfter(names) {
     const stale = [];
-    for (const { name, needs, reads } of this.stages) {
+    for (const { name, needs, reads } of this.stages()) {
       const before = name === "crf" ? [`fusion.${this.fusion()}`, ...needs] : needs;
       if (reads.some((setting) => names.has(setting)) || before.some((stage) => stale.includes(stage))) stale.push(name);
     }
     return stale;
+  }
+
+  #soon(stale) {
+    return stale.filter((stage) => !SLOW.has(stage) && (!this.quick || this.quick.has(stage)));
   }
 
   async #follow() {
@@ -58,7 +89,7 @@ export class Requests {
     this.following = true;
     while (this.liveWanted) {
       this.liveWanted = false;
-      const only = this.staleAfter(this.dirty).filter((stage) => !SLOW.has(stage));
+      const only = this.#soon(this.staleAfter(this.dirty));
       if (only.length) await this.#stream({ after: [...this.dirty], only }, "live");
     }
     this.following = false;

@@ -3,47 +3,70 @@ import { el } from "../ui.js";
 
 let serial = 0;
 
+// A thousand rows take a blink to build and nobody reads them; typing finds the rest.
+const MOST_ROWS = 60;
+
 export class Tags {
-  /** `classes` are {id, name, colour, own}; `onChange(names)`, `onHide()`. */
-  constructor({ classes, onChange, onHide, readOnly }) {
-    this.classes = classes;
-    this.onChange = onChange;
-    this.onHide = onHide;
+  /**
+   * `classes` are {id, name, colour, own}, or null where `load()` is asked for them when the list opens.
+   * `title`, `about`, `field`, `empty` and `note` are the section's words; `onChange(names)`, `onHide()`.
+   */
+  constructor({ title, about, field, empty, note = null, classes, load = null, onChange, onHide }) {
+    Object.assign(this, { classes: classes ?? [], load, empty, onChange, onHide });
     this.names = [];
+    this.asking = null;
     this.hidden = new Set();
-    this.known = null;
+    this.knownNames = null;
+    this.colours = new Map();
     this.at = -1;
     const list = `tmv-tags-${++serial}`;
     this.chips = el("div", { class: "tmv-chips" });
     this.input = el("input", {
       class: "tm-input", role: "combobox", "aria-expanded": "false", "aria-controls": list, "aria-autocomplete": "list", autocomplete: "off", spellcheck: "false",
-      placeholder: "Add a tag", "aria-label": "Add a tag",
+      placeholder: load ? "Search 1,000 classes" : "Add a tag", "aria-label": field,
       oninput: () => { this.at = 0; this.moved = false; this.#open(); }, onfocus: () => this.#open(), onclick: () => this.#open(),
       onblur: () => this.#close(), onkeydown: (event) => this.#key(event),
     });
     this.list = el("div", { class: "tmv-options", role: "listbox", id: list, hidden: true, onmousedown: (event) => event.preventDefault() });
-    this.root = el("section", { class: "tmv-section tmv-tags", "aria-label": "Tags" },
-      el("h3", { title: "A tag names a class that is in the image, without saying where" }, readOnly ? "Tags to look for" : "Tags"), this.chips, el("div", { class: "tmv-combo" }, this.input, this.list));
+    this.root = el("section", { class: "tmv-section tmv-tags", "aria-label": title },
+      el("h3", { title: about }, title), this.chips, el("div", { class: "tmv-combo" }, this.input, this.list), note ? el("p", { class: "tmv-detail" }, note) : null);
   }
 
-  /** Shows an image's tags. `known` are the names that the weights know. */
+  /** Shows an image's tags, null where the server is to choose them. `known` are the names that the weights know, null for all. */
   show(names, known) {
-    this.names = [...names];
-    this.known = new Set(known.map((name) => name.toLowerCase()));
+    this.asking = names;
+    this.names = [...(names ?? [])];
+    this.knownNames = known && new Set(known.map((name) => name.toLowerCase()));
     this.#render();
   }
 
+  /** The tags as a request has them: null lets the server choose among the image's own. */
+  asked() {
+    return this.asking && [...this.names];
+  }
+
+  /** Takes over what the server made of the tags: their colours, and the names where it chose them. */
+  learn(tags) {
+    for (const { name, colour } of tags) this.colours.set(name, colour);
+    if (this.asking === null) this.names = tags.map(({ name }) => name);
+    if (this.load) this.#render();
+  }
+
   colourOf(name) {
-    return this.classes.find((each) => each.name === name)?.colour ?? "#8a8a8a";
+    return this.classes.find((each) => each.name === name)?.colour ?? this.colours.get(name) ?? "#8a8a8a";
+  }
+
+  #knows(name) {
+    return !this.knownNames || this.knownNames.has(name.toLowerCase());
   }
 
   #render() {
     this.chips.replaceChildren(...this.names.map((name) => this.#chip(name)));
-    if (!this.names.length) this.chips.replaceChildren(el("p", { class: "tmv-none" }, "No tags yet. Name what is in the image; each tag gets a map."));
+    if (!this.names.length) this.chips.replaceChildren(el("p", { class: "tmv-none" }, this.empty));
   }
 
   #chip(name) {
-    const unknown = !this.known.has(name.toLowerCase());
+    const unknown = !this.#knows(name);
     const hidden = this.hidden.has(name);
     return el("span", { class: `tmv-chip${hidden ? " hidden-tag" : ""}${unknown ? " unknown" : ""}` },
       el("button", {
@@ -56,27 +79,42 @@ export class Tags {
 
   #matches() {
     const wanted = this.input.value.trim().toLowerCase();
-    const rank = (name) => (name.toLowerCase().startsWith(wanted) ? 0 : 1) + (this.known?.has(name.toLowerCase()) ? 0 : 2);
+    const rank = (name) => (name.toLowerCase().startsWith(wanted) ? 0 : 1) + (this.#knows(name) ? 0 : 2);
     return this.classes
       .filter(({ name }) => !this.names.includes(name) && name.toLowerCase().includes(wanted))
       .sort((one, other) => rank(one.name) - rank(other.name) || one.name.localeCompare(other.name));
   }
 
   #open() {
-    const found = this.#matches();
-    this.at = Math.min(Math.max(this.at, 0), found.length - 1);
     this.list.hidden = false;
     this.input.setAttribute("aria-expanded", "true");
-    this.list.replaceChildren(...found.map(({ name, colour }, index) =>
+    if (this.load && !this.classes.length) return void this.#fetch();
+    const found = this.#matches();
+    const rows = found.slice(0, MOST_ROWS);
+    this.at = Math.min(Math.max(this.at, 0), rows.length - 1);
+    this.list.replaceChildren(...rows.map(({ name, colour }, index) =>
       el("div", { class: "tmv-option", role: "option", id: `${this.list.id}-${index}`, "aria-selected": String(index === this.at), onclick: () => this.#add(name) },
-        el("i", { class: "tmv-dot", style: { background: colour } }), name,
-        this.known?.has(name.toLowerCase()) ? null : el("span", { class: "tm-faint" }, "not in these weights"))));
-    if (!found.length) {
-      this.list.replaceChildren(el("div", { class: "tmv-none" }, this.#nothing()));
-    }
+        colour ? el("i", { class: "tmv-dot", style: { background: colour } }) : null, name,
+        this.#knows(name) ? null : el("span", { class: "tm-faint" }, "not in these weights"))));
+    if (!found.length) this.list.replaceChildren(el("div", { class: "tmv-none" }, this.#nothing()));
+    if (found.length > rows.length) this.list.append(el("div", { class: "tmv-none" }, `${found.length - rows.length} more; type to find them.`));
     this.list.children[this.at]?.scrollIntoView({ block: "nearest" });
-    if (found.length) this.input.setAttribute("aria-activedescendant", `${this.list.id}-${this.at}`);
+    if (rows.length) this.input.setAttribute("aria-activedescendant", `${this.list.id}-${this.at}`);
     else this.input.removeAttribute("aria-activedescendant");
+  }
+
+  /** Gets the classes when they are first wanted; a failure is said in the list, and tried again when it opens. */
+  async #fetch() {
+    this.list.replaceChildren(el("div", { class: "tmv-none" }, "Loading the classes …"));
+    this.fetching ??= this.load();
+    try {
+      this.classes = (await this.fetching).map((name) => ({ name }));
+      if (!this.list.hidden) this.#open();
+    } catch (error) {
+      this.list.replaceChildren(el("div", { class: "tmv-none" }, error.message));
+    } finally {
+      this.fetching = null;
+    }
   }
 
   #nothing() {
@@ -84,7 +122,7 @@ export class Tags {
     if (!wanted) return "Every class is a tag already.";
     if (this.names.some((name) => name.toLowerCase() === wanted.toLowerCase())) return `'${wanted}' is a tag of this image already.`;
     const shown = wanted.length > 40 ? `${wanted.slice(0, 40)}…` : wanted;
-    return `No class is called '${shown}'. New classes are made in the Data tab.`;
+    return `No class is called '${shown}'.${this.load ? "" : " New classes are made in the Data tab."}`;
   }
 
   #close() {
@@ -93,7 +131,7 @@ export class Tags {
   }
 
   #key(event) {
-    const found = this.#matches();
+    const found = this.#matches().slice(0, MOST_ROWS);
     if (event.key === "ArrowDown" || event.key === "ArrowUp") {
       event.preventDefault();
       this.at = (this.at + (event.key === "ArrowDown" ? 1 : -1) + found.length) % Math.max(found.length, 1);
@@ -121,7 +159,7 @@ export class Tags {
   }
 
   #set(names) {
-    this.names = names;
+    this.names = this.asking = names;
     this.#render();
     this.onChange([...names]);
   }

@@ -2,23 +2,13 @@
 import { el } from "../ui.js";
 import { COLOUR_MAPS, gradient } from "./colours.js";
 import { stageMenu } from "./film.js";
+import { keepView, keptView } from "./kept.js";
 
-const KEPT = "tagmask.view";
-const DEFAULTS = { colourMap: "viridis", opacity: 0.72, photo: true, map: true, outline: true };
-
-/** How maps are shown, as kept in this browser. */
-export function keptView() {
-  try {
-    const kept = JSON.parse(localStorage.getItem(KEPT) ?? "{}");
-    return { ...DEFAULTS, ...kept, colourMap: COLOUR_MAPS.includes(kept.colourMap) ? kept.colourMap : DEFAULTS.colourMap };
-  } catch {
-    return { ...DEFAULTS };
-  }
-}
+export { keptView };
 
 export class Toolbar {
-  /** `view` is changed in place; `onView(recolour)` is told, true where colours changed. `onStep(by)` goes to another image. */
-  constructor({ view, film, camera, stages, onView, onStep }) {
+  /** `view` is changed in place; `onView(recolour)` is told, true where colours changed. `onStep(by)` goes to another image, `onCompare()` begins or ends a comparison. */
+  constructor({ view, film, camera, onView, onStep, onCompare, onDifference }) {
     this.view = view;
     this.onView = onView;
     const button = (text, title, onclick, more = {}) => el("button", { type: "button", class: "tm-button quiet small", title, onclick, ...more }, text);
@@ -36,18 +26,22 @@ export class Toolbar {
     }
     this.zoom = button("100%", "Back to the whole image (0)", () => camera.reset(), { class: "tm-button quiet small tmv-zoom" });
     camera.addEventListener("view", () => { this.zoom.textContent = `${Math.round(camera.zoom * 100)}%`; });
-    this.menu = el("details", { class: "tmv-popover" }, el("summary", { class: "tm-button quiet small", title: "Which panels are shown" }, "Panels"), stageMenu(film, stages));
+    const menu = el("div", { class: "tmv-menu" });
+    this.menu = el("details", { class: "tmv-popover", ontoggle: () => { if (this.menu.open) menu.replaceChildren(...stageMenu(film)); } }, el("summary", { class: "tm-button quiet small", title: "Which panels are shown" }, "Panels"), menu);
+    this.compare = button("Compare", "Two networks or methods side by side (C)", onCompare, { class: "tm-button small tmv-compare" });
+    this.difference = button("A − B", "The difference of the final attention, tag by tag (D)", onDifference, { hidden: true });
     document.addEventListener("pointerdown", (event) => { if (!this.menu.contains(event.target)) this.menu.open = false; });
     this.root = el("div", { class: "tmv-toolbar" },
-      el("div", { class: "tmv-toolbar-image" },
+      el("div", { class: "tmv-toolbar-image" }, el("div", { class: "tmv-toolbar-line" },
         button("‹", "Previous image ( [ )", () => onStep(-1), { class: "tm-button quiet small icon", "aria-label": "Previous image" }),
         button("›", "Next image ( ] )", () => onStep(1), { class: "tm-button quiet small icon", "aria-label": "Next image" }),
-        this.name, this.size, this.state),
+        this.name, this.size, this.state, el("span", { class: "tmv-toolbar-gap" }), this.difference, this.compare)),
       el("div", { class: "tmv-toolbar-view" },
         el("div", { class: "tmv-swatches", role: "group", "aria-label": "Colour map of heat" }, this.maps), this.opacity, Object.values(this.switches), this.menu,
         el("div", { class: "tmv-zooms", role: "group", "aria-label": "Zoom" },
           button("−", "Zoom out (−)", () => camera.zoomAt(1 / 1.5), { class: "tm-button quiet small icon", "aria-label": "Zoom out" }), this.zoom,
           button("+", "Zoom in (+)", () => camera.zoomAt(1.5), { class: "tm-button quiet small icon", "aria-label": "Zoom in" }))));
+    this.comparing(false);
     this.#mark();
   }
 
@@ -57,7 +51,7 @@ export class Toolbar {
 
   set(changes, recolour = false) {
     Object.assign(this.view, changes);
-    localStorage.setItem(KEPT, JSON.stringify(this.view));
+    keepView(this.view);
     this.#mark();
     this.onView(recolour);
   }
@@ -72,7 +66,14 @@ export class Toolbar {
     this.state.textContent = text;
   }
 
+  /** Marks whether two sides are shown. */
+  comparing(on) {
+    this.compare.setAttribute("aria-pressed", String(on));
+    this.difference.hidden = !on;
+  }
+
   #mark() {
+    this.difference.setAttribute("aria-pressed", String(this.view.difference));
     for (const swatch of this.maps) swatch.setAttribute("aria-pressed", String(swatch.dataset.name === this.view.colourMap));
     for (const name of ["photo", "map", "outline"]) this.switches[name].setAttribute("aria-pressed", String(this.view[name]));
     this.opacity.style.setProperty("--share", this.view.opacity);

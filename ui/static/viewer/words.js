@@ -1,40 +1,52 @@
-// What the stages, settings and scores are called, and what they mean, in a sentence each.
+// What the stages and scores are called, and what they mean, in a sentence each.
 
-/** Stages by their name: the step in the order shown, a title and a sentence. */
-export const STAGE_TEXT = {
-  image: { step: "1", title: "Photograph", about: "The image as the workspace has it" },
-  cam: { step: "2", title: "CAM", about: "Class activation map: where the network sees a tag, divided by its maximum" },
-  zones: { step: "3", title: "Zones", about: "Attention, potential and background, cut out of the strongest map (SeeNet)" },
-  saliency: { step: "4", title: "Saliency", about: "What stands out, whatever its class" },
-  "fusion.seenet": { step: "5", title: "SeeNet labels", about: "Background 1 − saliency against the weighted harmonic mean of attention and saliency" },
-  "fusion.dcsp": { step: "6", title: "DCSP labels", about: "The strongest harmonic mean of attention and saliency, where it reaches gamma" },
-  "fusion.oaa": { step: "7", title: "OAA labels", about: "The strongest of attention and background; where they disagree, pixels are ignored" },
-  crf: { step: "8", title: "Refined mask", about: "The chosen labels drawn to the image's edges by a dense CRF" },
-  "sal.score": { step: "9", title: "Reference mask", about: "What the mask is scored against: salient pixels, drawn to edges by the CRF" },
+const STAGE_TEXT = {
+  image: { title: "Photograph", about: "The image as the workspace has it" },
+  cam: { title: "CAM", about: "Class activation map: where the network sees a tag, divided by its maximum" },
+  gradcam: { title: "GradCAM", about: "The last features, each channel weighted by the mean of its gradient: where the tag's score comes from" },
+  gradcampp: { title: "GradCAM++", about: "As GradCAM, but each place counts by how much it lifts the score: several objects of a class show better" },
+  layercam: { title: "LayerCAM", about: "The last features, each place weighted by its own gradient: finer than GradCAM" },
+  "seenet.initial": { title: "Initial map", about: "SeeNet's first branch: where the network sees the tag before anything is erased" },
+  "seenet.zones": { title: "Zones", about: "What SeeNet does to the features before it looks again: attention is erased, potential is kept, background turns its sign" },
+  "seenet.erased": { title: "Map B", about: "SeeNet's second branch: what it still finds once the attention is erased" },
+  "seenet.fused": { title: "Fused", about: "The stronger of both branches at each pixel" },
+  "seenet.flipfused": { title: "Flip-fused", about: "The stronger of the fused map and that of the mirrored image: SeeNet's final map" },
+  "oaa.pass": { title: "One pass", about: "A_t: where the network saw the tag at one training pass over this image; move through them on the time line" },
+  "oaa.accumulated": { title: "Accumulated", about: "M_t: the passes up to the chosen one put together, those left out that the gate refused" },
+  oaaplus: { title: "OAA+ map", about: "The integral attention model: a network that learnt the accumulated maps pixel by pixel" },
+  "ecsnet.cam": { title: "First map", about: "F: where the network sees the tag in the whole image, at the chosen scale" },
+  "ecsnet.erased": { title: "Erased image", about: "The image with the strongest parts of the first map blurred away" },
+  "ecsnet.erasedcam": { title: "Second map", about: "F′: where the network sees the tag in what erasing left" },
+  "ecsnet.reliable": { title: "Reliable set", about: "Which pixels of the second map are trusted as labels, and which noise rule removed the rest" },
+  "ecsnet.refined": { title: "Refined map", about: "The first map spread over what looks alike by the refine module: ECS-Net's final map" },
+  zones: { title: "Zones", about: "Attention, potential and background, cut out of the strongest map (SeeNet)" },
+  saliency: { title: "Saliency", about: "What stands out, whatever its class" },
+  "fusion.seenet": { title: "SeeNet labels", about: "Background 1 − saliency against the weighted harmonic mean of attention and saliency" },
+  "fusion.dcsp": { title: "DCSP labels", about: "The strongest harmonic mean of attention and saliency, where it reaches gamma" },
+  "fusion.oaa": { title: "OAA labels", about: "The strongest of attention and background; where they disagree, pixels are ignored" },
+  crf: { title: "Refined mask", about: "The chosen labels drawn to the image's edges by a dense CRF" },
+  "sal.score": { title: "Reference mask", about: "What the mask is scored against: salient pixels, drawn to edges by the CRF" },
+  truth: { title: "Truth", about: "The true mask that came with this image" },
+  "truth.attention": { title: "Attention errors", about: "The final attention at its threshold against the truth: hits, misses and false alarms" },
+  "truth.error": { title: "Mask errors", about: "The mask that counts (refined, else the chosen fusion) against the truth" },
+  difference: { title: "A − B", about: "The final attention of A less that of B: who sees the tag more strongly, and where" },
+};
+
+/** A stage's title and one sentence about it; a stage nobody described goes by its own name. */
+export function stageText(stage) {
+  return STAGE_TEXT[stage] ?? { title: stage, about: `The stage ${stage}` };
+}
+
+/** The groups of stages when two columns stand side by side. */
+export const BANDS = {
+  steps: { title: "Steps", about: "What each method does on its way" },
+  final: { title: "Attention", about: "The map that each method ends with: zones, labels and scores stand on it" },
+  difference: { title: "A − B", about: "Where the final maps differ: orange where A is stronger, violet where B is" },
+  masks: { title: "Masks", about: "What both make of it, stage by stage" },
+  truth: { title: "Truth", about: "How far both agree with the true mask" },
 };
 
 export const FUSION_TITLES = { seenet: "SeeNet", dcsp: "DCSP", oaa: "OAA" };
-
-/** Settings with a slider. `section` is where it stands. */
-export const SLIDERS = [
-  { name: "high", section: "zones", title: "High threshold", min: 0, max: 1, step: 0.01, about: "Attention zone: from this share of the map's maximum upwards. SeeNet uses 0.7" },
-  { name: "low", section: "zones", title: "Low threshold", min: 0, max: 1, step: 0.01, about: "Background zone: under this share of the map's maximum. SeeNet uses 0.05" },
-  { name: "weight", section: "fusion", title: "SeeNet w", min: 0, max: 5, step: 0.05, about: "How much the attention counts beside the saliency; more listens to the attention. SeeNet uses 1" },
-  { name: "gamma", section: "fusion", title: "DCSP γ", min: 0, max: 1, step: 0.01, about: "A pixel goes to a tag where the mean of attention and saliency reaches it. DCSP uses 0.4" },
-];
-
-/** How far the CRF trusts the labels it begins with. */
-export const CONFIDENCE = { name: "confidence", title: "Label confidence", min: 0.5, max: 1, step: 0.01, about: "How sure the CRF takes each label to be before it begins; IRN uses 0.7" };
-
-/** The CRF's numbers. */
-export const CRF_SLIDERS = [
-  { name: "bilateral_weight", title: "Bilateral weight", min: 0, max: 20, step: 0.5, about: "How much pixels close in place and colour pull each other to one label" },
-  { name: "bilateral_xy", title: "Bilateral reach", min: 1, max: 150, step: 1, about: "How far that pull reaches, in pixels" },
-  { name: "bilateral_rgb", title: "Bilateral colour", min: 1, max: 40, step: 0.5, about: "How alike in colour pixels must be to pull, of 255" },
-  { name: "gaussian_weight", title: "Smooth weight", min: 0, max: 20, step: 0.5, about: "How much near pixels pull each other whatever their colour" },
-  { name: "gaussian_xy", title: "Smooth reach", min: 0.5, max: 20, step: 0.5, about: "How far smoothness reaches, in pixels" },
-  { name: "iterations", title: "Iterations", min: 0, max: 20, step: 1, about: "Rounds of mean-field inference; ten are usual" },
-];
 
 /** The scores: what they are and which way is good. */
 export const SCORES = {
@@ -50,4 +62,11 @@ export function verdict({ AC, CD, SC }) {
   if (SC >= 0.55) return "Mask and saliency mostly agree: worth a look before it is kept.";
   if (AC < 0.3) return "Mask and saliency hardly overlap: the map may light up a part, or the object does not stand out.";
   return "Mask and saliency overlap only in part: expect missing or extra pieces.";
+}
+
+/** One sentence on two coarse scores. */
+export function verdictOfTwo(one, other) {
+  const by = one.SC - other.SC;
+  if (Math.abs(by) < 0.005) return "Both masks agree with the saliency equally well.";
+  return `${by > 0 ? "A" : "B"}'s mask agrees better with the saliency, by ${Math.abs(by).toFixed(2)}.`;
 }

@@ -1,0 +1,58 @@
+"""Maps made smooth within what looks alike: correlation of pixels by their features."""
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+FOURTH_WIDTH, FIFTH_WIDTH = 64, 128
+
+
+class PixelCorrelation(nn.Module):
+    """Each pixel takes the mean of a map over all pixels, weighted by how alike their features are.
+
+    Features of the fourth stage as 64 and of the fifth as 128 channels (1x1, ReLU) and the image
+    itself, side by side, through a 1x1 layer; the affinity is the positive part of their cosine,
+    each row divided by its sum. The features take no gradient into the trunk.
+    Source: ECS-Net's refine module, undefined there; SEAM's (Wang et al., CVPR 2020).
+    """
+
+    def __init__(self, fourth: int, fifth: int) -> None:
+        super().__init__()
+        self.fourth = nn.Conv2d(fourth, FOURTH_WIDTH, 1, bias=False)
+        self.fifth = nn.Conv2d(fifth, FIFTH_WIDTH, 1, bias=False)
+        width = FOURTH_WIDTH + FIFTH_WIDTH + 3
+        self.embed = nn.Conv2d(width, FOURTH_WIDTH + FIFTH_WIDTH, 1, bias=False)
+        for layer in (self.fourth, self.fifth):
+            nn.init.kaiming_normal_(layer.weight)
+        nn.init.xavier_uniform_(self.embed.weight, gain=4)
+
+    def forward(
+        self, maps: torch.Tensor, images: torch.Tensor, fourth: torch.Tensor, fifth: torch.Tensor
+    ) -> torch.Tensor:
+        """Refined maps (N,C,h,w) of the same range; images (N,3,H,W) normalised."""
+        affinity = self.affinity(images, fourth, fifth, maps.shape[2:])
+        refined = maps.flatten(2).to(affinity.dtype) @ affinity.transpose(1, 2)
+        return refined.view_as(maps)
+
+    def affinity(
+        self, images: torch.Tensor, fourth: torch.Tensor, fifth: torch.Tensor, size: torch.Size
+    ) -> torch.Tensor:
+        """float (N,P,P) over the P cells of `size`: rows sum to 1, every cell is like itself."""
+
+        def sized(features: torch.Tensor) -> torch.Tensor:
+            if features.shape[2:] == size:
+                return features
+            return functional.interpolate(features, size=size, mode="bilinear", align_corners=False)
+
+        small = functional.adaptive_avg_pool2d(images, (size[0], size[1]))
+        features = torch.cat(
+            [
+                small,
+                sized(self.fourth(fourth.detach()).relu()),
+                sized(self.fifth(fifth.detach()).relu()),
+            ],
+            dim=1,
+        )
+        alike = functional.normalize(self.embed(features).flatten(2), dim=1)
+        cosine = (alike.transpose(1, 2) @ alike).relu()
+        return cosine / (cosine.sum(dim=2, keepdim=True) + 1e-5)
