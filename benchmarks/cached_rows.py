@@ -29,21 +29,25 @@ from training.recipes import find_recipe  # noqa: E402
 
 PRESET = "light"
 # What a row stands on beside its recipe: everything that changes a number.
-METHOD_CODE = (
-    "backend/maps/accumulation.py",
+COMMON_CODE = (
     "backend/maps/attention.py",
-    "backend/maps/zones.py",
-    "backend/networks",
-    "training/accumulating.py",
+    "backend/networks/backbone.py",
+    "backend/networks/backbones.py",
+    "backend/networks/classifier.py",
+    "backend/networks/head.py",
+    "backend/networks/normalisation.py",
     "training/bench.py",
     "training/data.py",
     "training/evaluation.py",
-    "training/gathered.py",
-    "training/losses.py",
     "training/maps_export.py",
-    "training/view_maps.py",
     "training/views.py",
 )
+CODE_OF = {
+    "oaa": ("backend/maps/accumulation.py", "training/accumulating.py", "training/view_maps.py"),
+    "oaaplus": ("training/gathered.py", "training/losses.py", "training/view_maps.py"),
+    "seenet": ("backend/maps/zones.py", "backend/networks/seenet.py"),
+    "ecsnet": ("backend/networks/ecsnet.py", "backend/networks/refine.py"),
+}
 
 
 @dataclass(frozen=True)
@@ -126,10 +130,9 @@ def trunk_digest(backbone: str, weights: str, data: Path) -> str:
 def code_digest(recipe: str) -> str:
     """Of the method's code as Python reads it."""
     told = hashlib.sha256()
-    for name in (*METHOD_CODE, f"training/recipes/{recipe}.py"):
-        path = ROOT / name
-        for each in sorted(path.glob("*.py")) if path.is_dir() else [path]:
-            told.update(ast.dump(bare(ast.parse(each.read_text(encoding="utf-8")))).encode())
+    for name in (*COMMON_CODE, *CODE_OF[recipe], f"training/recipes/{recipe}.py"):
+        code = (ROOT / name).read_text(encoding="utf-8")
+        told.update(ast.dump(bare(ast.parse(code))).encode())
     return told.hexdigest()[:16]
 
 

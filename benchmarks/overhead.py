@@ -25,6 +25,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from backend.exchange.sources import open_source
 from backend.networks import TORCHVISION, CamClassifier
+from backend.networks.head import parameter_groups
 from training.data import Batch, Batches, TaggedImages
 from training.events import EventWriter, Heartbeat
 from training.loop import Plan, fit
@@ -78,7 +79,7 @@ def loss_of(network: nn.Module, batch: Batch) -> torch.Tensor:
 
 
 def optimiser_of(network: CamClassifier, settings: Classify) -> torch.optim.Optimizer:
-    groups = network.parameter_groups(settings.learning_rate, settings.weight_decay)
+    groups = parameter_groups(network, settings.learning_rate, settings.weight_decay)
     return torch.optim.SGD(groups, momentum=settings.momentum)
 
 

@@ -122,6 +122,8 @@ def _recipe(recipe: Recipe, arguments: Sequence[str]) -> int:
     resume = given.pop("resume", False)
     if "data" in given:
         given["data"] = str(given["data"].absolute())
+    if given.get("from_"):
+        given["from_"] = str(Path(given["from_"]).absolute())
     for name, value in given.items():
         if name in options and isinstance(value, str):
             given[name] = options[name].parse(value)

@@ -9,16 +9,20 @@ from torch.nn import functional
 from backend.networks.backbones import build_backbone
 from backend.networks.classifier import ClassifierOutput
 from backend.networks.head import start_layers
-from backend.networks.refine import PixelCorrelation
+from backend.networks.refine import PixelCorrelation, spread_by
 
 EPSILON = 1e-5
 
 
 class EcsMaps(NamedTuple):
-    """Of one pass: raw class maps cam and refined ones, (N,C,h,w) on one grid."""
+    """Of one pass, on one grid: raw class maps cam (N,C,h,w), the heat in them refined, at least 0,
+    and the raw scores (N,C) of either: their spatial means before what is negative was cut off.
+    """
 
     cam: torch.Tensor
     refined: torch.Tensor
+    scores: torch.Tensor
+    refined_scores: torch.Tensor
 
 
 class EcsLook(NamedTuple):
@@ -104,15 +108,18 @@ class EcsNet(nn.Module):
             weight, bias = self.classifier.weight, self.classifier.bias
             wider = [functional.conv2d(last, weight, bias, 1, d, d) for d in self.overlay]
             cam = 0.5 * cam + torch.stack(wider).mean(dim=0) * 0.5
+        scores = cam.mean(dim=(2, 3))
         if self.refine is None:
-            return EcsMaps(cam, cam)
-        return EcsMaps(cam, self.refine(cam, images, fourth, fifth))
+            return EcsMaps(cam, cam.relu(), scores, scores)
+        affinity = self.refine.affinity(images, fourth, fifth, cam.shape[2:])
+        refined = spread_by(affinity, cam.relu())
+        return EcsMaps(cam, refined, scores, spread_by(affinity, cam).mean(dim=(2, 3)))
 
     def attend(self, images: torch.Tensor, tags: torch.Tensor) -> ClassifierOutput:
         """The refined maps E of one look in 0..1 (Eq. 1), or the CAMs where `final` says so."""
         seen = self(images)
         maps = seen.cam if self.final == "cam" else seen.refined
-        return ClassifierOutput(seen.cam.mean(dim=(2, 3)), class_attention(maps, tags))
+        return ClassifierOutput(seen.scores, class_attention(maps, tags))
 
     def look(
         self,
@@ -131,7 +138,7 @@ class EcsNet(nn.Module):
         second = self(erased).cam
         threshold = self.reliable if reliable is None else reliable
         return EcsLook(
-            first.cam.mean(dim=(2, 3)),
+            first.scores,
             first.cam,
             first.refined,
             region,

@@ -5,6 +5,8 @@ from torch import nn
 from torch.nn import functional
 
 FOURTH_WIDTH, FIFTH_WIDTH = 64, 128
+# A colour counts less than what stands there: the trunk's features tell objects apart.
+COLOUR_WEIGHT = 0.3
 
 
 class PixelCorrelation(nn.Module):
@@ -12,7 +14,8 @@ class PixelCorrelation(nn.Module):
 
     Features of the fourth stage as 64 and of the fifth as 128 channels (1x1, ReLU) and the image
     itself, side by side, through a 1x1 layer; the affinity is the positive part of their cosine,
-    each row divided by its sum. The features take no gradient into the trunk.
+    each row divided by its sum. All are taken relative to their mean over the image, without which
+    nearly every cosine is near 1. The features take no gradient into the trunk.
     Source: ECS-Net's refine module, undefined there; SEAM's (Wang et al., CVPR 2020).
     """
 
@@ -30,9 +33,7 @@ class PixelCorrelation(nn.Module):
         self, maps: torch.Tensor, images: torch.Tensor, fourth: torch.Tensor, fifth: torch.Tensor
     ) -> torch.Tensor:
         """Refined maps (N,C,h,w) of the same range; images (N,3,H,W) normalised."""
-        affinity = self.affinity(images, fourth, fifth, maps.shape[2:])
-        refined = maps.flatten(2).to(affinity.dtype) @ affinity.transpose(1, 2)
-        return refined.view_as(maps)
+        return spread_by(self.affinity(images, fourth, fifth, maps.shape[2:]), maps)
 
     def affinity(
         self, images: torch.Tensor, fourth: torch.Tensor, fifth: torch.Tensor, size: torch.Size
@@ -44,15 +45,28 @@ class PixelCorrelation(nn.Module):
                 return features
             return functional.interpolate(features, size=size, mode="bilinear", align_corners=False)
 
-        small = functional.adaptive_avg_pool2d(images, (size[0], size[1]))
+        colours = functional.adaptive_avg_pool2d(images, (size[0], size[1])).float()
+        colours = centred(colours)
+        spread = colours.std(dim=(1, 2, 3), keepdim=True)
         features = torch.cat(
             [
-                small,
-                sized(self.fourth(fourth.detach()).relu()),
-                sized(self.fifth(fifth.detach()).relu()),
+                # In units of their own spread: inputs come in 0..1 and in 0..255 alike.
+                COLOUR_WEIGHT * colours / spread.clamp(min=1e-5),
+                centred(sized(self.fourth(fourth.detach()).relu())),
+                centred(sized(self.fifth(fifth.detach()).relu())),
             ],
             dim=1,
         )
         alike = functional.normalize(self.embed(features).flatten(2), dim=1)
         cosine = (alike.transpose(1, 2) @ alike).relu()
         return cosine / (cosine.sum(dim=2, keepdim=True) + 1e-5)
+
+
+def centred(features: torch.Tensor) -> torch.Tensor:
+    """Features (N,C,h,w) minus their mean over the image."""
+    return features - features.mean(dim=(2, 3), keepdim=True)
+
+
+def spread_by(affinity: torch.Tensor, maps: torch.Tensor) -> torch.Tensor:
+    """Maps (N,C,h,w), each cell the mean of all cells by its row of affinity (N,P,P)."""
+    return (maps.flatten(2).to(affinity.dtype) @ affinity.transpose(1, 2)).view_as(maps)

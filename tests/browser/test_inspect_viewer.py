@@ -45,9 +45,9 @@ def test_every_stage_is_drawn_in_order(inspect: Any) -> None:
     )
     assert list(dict.fromkeys(stages)) == [
         "image", "cam", "zones", "saliency", "fusion.seenet", "fusion.dcsp", "fusion.oaa",
-        "crf", "sal.score",
+        "crf", "sal.score", "truth", "truth.attention", "truth.error",
     ]  # fmt: skip
-    for stage in ("image", "cam", "zones", "saliency", "fusion.dcsp"):
+    for stage in ("image", "cam", "zones", "saliency", "fusion.dcsp", "truth.error"):
         *colour, opacity = inspect.evaluate(MEAN, stage)
         assert opacity > 200
         assert any(colour)

@@ -119,7 +119,8 @@ def scenes(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def oaa_run(scenes: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished run of oaa over the scenes; not to be changed by a test."""
     out = tmp_path_factory.mktemp("runs") / "oaa"
-    assert train("oaa", scenes, out, "--steps", "9", "--warmup-passes", "1", "--gate", "none") == 0
+    flags = ["--steps", "9", "--warmup-passes", "1", "--gate", "none", "--fusion", "max"]
+    assert train("oaa", scenes, out, *flags) == 0
     return out
 
 

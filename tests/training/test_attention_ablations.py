@@ -8,8 +8,9 @@ import torch
 
 from backend.labels import read_heat
 from backend.weights import load
+from training.cli import main
 
-from .conftest import events_of, train
+from .conftest import TINY, events_of, train
 
 # Layers this narrow score next to nothing, so that every tag costs ln 2 at the first step.
 FIRST = ("--steps", "1", "--head-start", "gauss", "--watch-every", "-1")
@@ -61,7 +62,7 @@ def test_ecs_nets_maps_share_the_classification_loss_by_halves(
 
 def test_an_empty_set_of_reliable_labels_teaches_nothing(scenes: Path, tmp_path: Path):
     """No score reaches 1, since Eq. 1 divides by a little more than the range."""
-    how = ("--steps", "3", "--watch-every", "-1")
+    how = ("--steps", "3", "--watch-every", "-1", "--patience", "0")
     assert train("ecsnet", scenes, tmp_path / "empty", "--theta", "1", *how) == 0
     assert train("ecsnet", scenes, tmp_path / "without", "--no-supervision", *how) == 0
     assert train("ecsnet", scenes, tmp_path / "taught", "--theta", "0.6", *how) == 0
@@ -76,6 +77,7 @@ def test_each_part_of_ecs_net_changes_what_is_learnt(scenes: Path, tmp_path: Pat
     """Tables 1 to 4: no option is without an effect."""
     options = {
         "plain": [],
+        "patience": ["--patience", "9"],
         "beta": ["--beta", "0.7"],
         "delta": ["--delta", "0.3"],
         "theta": ["--theta", "0.6"],
@@ -85,7 +87,7 @@ def test_each_part_of_ecs_net_changes_what_is_learnt(scenes: Path, tmp_path: Pat
     }
     learnt = {}
     for name, flags in options.items():
-        how = ["--steps", "2", "--watch-every", "-1", *flags]
+        how = ["--steps", "2", "--watch-every", "-1", "--patience", "0", *flags]
         assert train("ecsnet", scenes, tmp_path / name, *how) == 0
         learnt[name] = weights(tmp_path / name)["classifier.weight"].flatten().tolist()
     assert len({tuple(values) for values in learnt.values()}) == len(options)
@@ -95,7 +97,7 @@ def test_a_mean_of_passes_is_nowhere_above_their_maximum(
     scenes: Path, oaa_run: Path, tmp_path: Path
 ):
     """The same seed trains the same network, so that both fuse the same passes."""
-    flags = ["--steps", "9", "--gate", "none", "--fusion", "mean"]
+    flags = ["--steps", "9", "--warmup-passes", "1", "--gate", "none", "--fusion", "mean"]
     assert train("oaa", scenes, tmp_path / "mean", *flags) == 0
     largest, mean = weights(oaa_run), weights(tmp_path / "mean")
     assert all(torch.equal(largest[name], mean[name]) for name in mean)
@@ -134,9 +136,31 @@ def test_oaa_plus_learns_from_what_was_gathered(
     assert epochs[-1] < epochs[0]
 
 
+def test_oaa_plus_can_begin_where_oaa_ended(scenes: Path, oaa_run: Path, tmp_path: Path):
+    how = ["--from", str(oaa_run), "--start", "run", "--steps", "1", "--learning-rate", "0"]
+    without_weights = [flag for flag in TINY if flag not in ("--weights", "none")]
+    out = ["--data", str(scenes), "--out", str(tmp_path / "run")]
+    assert main(["oaaplus", *out, *without_weights, *how]) == 0
+    told = json.loads((tmp_path / "run" / "provenance.json").read_text())
+    assert told["trunk"]["file"] == "weights.safetensors"
+    before, after = weights(oaa_run), weights(tmp_path / "run")
+    learnt = [name for name in before if name.startswith("backbone.") and "weight" in name]
+    assert learnt
+    assert all(torch.equal(before[name], after[name]) for name in learnt)
+    assert not torch.equal(before["head.0.weight"], after["head.0.weight"])
+
+
+def test_the_erased_images_labels_wait_for_patience(scenes: Path, tmp_path: Path):
+    """Three steps are a pass over the ten images: the fourth is the first that is taught."""
+    flags = ["--steps", "4", "--patience", "1", "--theta", "0.6", "--watch-every", "-1"]
+    assert train("ecsnet", scenes, tmp_path / "run", *flags) == 0
+    epochs = [event for event in events_of(tmp_path / "run") if event["kind"] == "epoch"]
+    assert [("segmentation" in event) for event in epochs] == [False, True]
+
+
 def test_part_of_the_images_teaches_and_all_get_maps(scenes: Path, tmp_path: Path):
     """Table 3: what was not learnt from has the final network's maps, and no passes."""
-    flags = ["--part", "0.5", "--steps", "4", "--gate", "none", "--watch-every", "-1"]
+    flags = ["--part", "0.5", "--steps", "4", "--watch-every", "-1"]
     assert train("oaa", scenes, tmp_path / "run", *flags) == 0
     said = [e["text"] for e in events_of(tmp_path / "run") if e["kind"] == "message"]
     assert "5 of 10 images are learnt from (--part 0.5)." in said

@@ -201,6 +201,14 @@ def test_a_run_that_oaa_plus_cannot_learn_from_is_a_sentence(
     assert sentence in said(capsys)
 
 
+def test_a_folder_that_is_no_run_cannot_lend_its_trunk(
+    scenes: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    out = ["--data", str(scenes), "--out", str(tmp_path / "run"), "--preset", "scenes"]
+    assert main(["oaaplus", *out, "--start", "run", "--from", str(tmp_path / "nowhere")]) == 2
+    assert f"{tmp_path / 'nowhere'} is not a run's folder" in said(capsys)
+
+
 def test_thresholds_in_the_wrong_order_are_a_sentence(
     scenes: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):

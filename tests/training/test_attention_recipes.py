@@ -14,6 +14,9 @@ from backend.images import read_image
 from backend.labels import read_heat
 from backend.maps.attention import resize
 from backend.weights import load
+from training.accumulating import Accumulator
+from training.recipes.oaa import final_maps
+from training.views import View
 
 from .conftest import events_of, train
 
@@ -42,10 +45,13 @@ EVERY_RUN = {
 def runs(scenes: Path, oaa_run: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """A finished run of every method: four steps, the maps looked for in both mirrorings."""
     folder = tmp_path_factory.mktemp("methods")
+    own = {
+        "oaa": ["--warmup-passes", "1", "--gate", "none"],
+        "oaaplus": ["--from", str(oaa_run), "--start", "trunk"],
+        "ecsnet": ["--patience", "0"],
+    }
     for name in METHODS:
-        more = ["--steps", "4", "--watch-every", "2", "--map-flip"]
-        if name == "oaaplus":
-            more += ["--from", str(oaa_run)]
+        more = ["--steps", "4", "--watch-every", "2", "--map-flip", *own.get(name, [])]
         assert train(name, scenes, folder / name, *more) == 0
     return {name: folder / name for name in METHODS}
 
@@ -194,3 +200,20 @@ def test_where_nothing_was_accumulated_the_networks_own_maps_stand_in(runs: dict
         np.testing.assert_array_equal(final, own)
     said = [e["text"] for e in events_of(runs["oaa"]) if e["kind"] == "message"]
     assert any(f"{len(never)} of " in text and "never passed the gate" in text for text in said)
+
+
+def test_a_tag_that_the_gate_refused_has_the_networks_map_beside_one_that_passed():
+    """Tag 0 is scored above the stranger, tag 1 never is; the network's map has another grid."""
+    gathered = Accumulator([("im", [0, 1], (4, 4)), ("none", [0], (4, 4))], warmup=0)
+    seen = np.zeros((3, 4, 4), np.float32)
+    seen[:2, 1, 2] = 5.0
+    scores = np.array([0.9, 0.1, 0.5], np.float32)
+    for epoch in range(3):
+        gathered.add("im", View(0, 0, 1, 1, False), seen, scores, epoch)
+    own = np.linspace(0, 1, 18, dtype=np.float32).reshape(2, 3, 3)
+    maps = final_maps(gathered, "im", own)
+    assert gathered.accepted("im").tolist() == [3, 0]
+    assert np.argwhere(maps[0]).tolist() == [[1, 2]]
+    np.testing.assert_array_equal(maps[1], resize(own, (4, 4))[1])
+    np.testing.assert_array_equal(final_maps(gathered, "none", own[:1]), resize(own[:1], (4, 4)))
+    np.testing.assert_array_equal(final_maps(gathered, "stranger", own), own)

@@ -10,7 +10,7 @@ import torch
 from backend.errors import ImageError
 from backend.exchange.sources import open_source
 from training.data import Batch, Batches, TaggedImages, tag_matrix
-from training.views import Augmentation
+from training.views import Augmentation, View, choose_view
 
 HOW = Augmentation(24, "area", least=0.5, jitter=0.2)
 
@@ -45,6 +45,22 @@ def test_an_epoch_goes_on_from_any_batch_as_it_would_have(tiny_voc: Path):
     assert len(rest) == 2
     for one, other in zip(whole[1:], rest, strict=True):
         assert_same(one, other)
+
+
+def test_batches_know_their_epoch_and_the_view_of_each_sample(tiny_voc: Path):
+    """What accumulation stands on: which pass this is, and where a sample lies in its image."""
+    batches = Batches(dataset(tiny_voc), 3, seed=5)
+    flips = set()
+    for epoch, start in ((0, 0), (7, 2)):
+        for batch in batches.epoch(epoch, start):
+            assert batches.current_epoch == epoch
+            for index, row in zip(batch.indices.tolist(), batch.views, strict=True):
+                random = np.random.default_rng((5, epoch, index))
+                expected = choose_view(48, 48, HOW, random)
+                assert View.of(row) == pytest.approx(expected, abs=1e-6)
+                assert isinstance(View.of(row).flip, bool)
+                flips.add(View.of(row).flip)
+    assert flips == {False, True}
 
 
 def test_workers_change_nothing_but_the_time(tiny_voc: Path):

@@ -134,6 +134,23 @@ def test_a_loss_that_is_no_number_stops_at_its_step_and_keeps_the_checkpoint(
     assert kept["position"]["step"] == 4
 
 
+def test_weights_that_are_no_numbers_never_replace_a_good_checkpoint(
+    tiny_voc: Path, tmp_path: Path
+):
+    """A loss may be a number whose gradient is none: sqrt's at 0 is infinite."""
+    trainer = Trainer(tiny_voc, tmp_path / "run")
+
+    def root_of_nothing() -> torch.Tensor:
+        return 1 + (trainer.network[1].weight * 0).sum().sqrt()
+
+    said = r"weights were no longer numbers after step 5 of 9.*00004\.pt is from before.*--clip"
+    with pytest.raises(Diverged, match=said):
+        trainer.fit(after(5, root_of_nothing))
+    kept = torch.load(checkpoints.newest(tmp_path / "run"), weights_only=True)
+    assert kept["position"]["step"] == 4
+    assert all(bool(v.isfinite().all()) for v in kept["kept"]["network"].values())
+
+
 def test_full_gpu_memory_is_a_sentence_that_names_what_to_lower(tiny_voc: Path, tmp_path: Path):
     def full() -> None:
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")

@@ -47,6 +47,14 @@ class EcsNet(TagLearning):
     sigma: float = option(
         10 / 448, "of the blur, in parts of the image's side", minimum=0, maximum=1
     )
+    patience: int = option(
+        0,
+        "passes over the images before the erased image's labels teach: those of a network that "
+        "knows nothing yet lead astray (the paper: 0)",
+        minimum=0,
+        light=3,
+        scenes=2,
+    )
     label_source: str = option(
         "cam",
         "which map of the erased image gives labels",
@@ -73,7 +81,8 @@ class EcsNet(TagLearning):
         TagLearning, "schedule", "poly", "ECS-Net 4.2", light="poly", scenes="poly"
     )
     warmup: int = restated(TagLearning, "warmup", 100, "ECS-Net 4.2", light=20, scenes=100)
-    map_flip: bool = restated(TagLearning, "map_flip", True, light=True)
+    clip: float = restated(TagLearning, "clip", 0.0, light=5.0, scenes=5.0)
+    map_flip: bool = restated(TagLearning, "map_flip", True, light=True, scenes=True)
     map_scales: tuple[float, ...] = restated(
         TagLearning, "map_scales", (0.5, 1.0, 1.5, 2.0), "ECS-Net Fig. 7"
     )
@@ -118,20 +127,23 @@ def run(settings: EcsNet, run: "Run") -> dict[str, Any]:
             passes.append(network(erased, overlaid=True))
         losses = {}
         for name, seen in zip(("", "_erased"), passes, strict=False):
-            for kind, maps in (("cam", seen.cam), ("refined", seen.refined)):
-                if kind == "cam" or settings.refine:
-                    loss = multilabel_soft_margin_loss(maps.mean(dim=(2, 3)), batch.tags)
-                    losses[f"{kind}{name}"] = loss / len(passes)
-        right = ((first.cam.detach().mean(dim=(2, 3)) > 0) == batch.tags.bool()).float().mean()
+            scores = {"cam": seen.scores}
+            if settings.refine:
+                scores["refined"] = seen.refined_scores
+            for kind, said in scores.items():
+                loss = multilabel_soft_margin_loss(said, batch.tags)
+                losses[f"{kind}{name}"] = loss / len(passes)
+        right = ((first.scores.detach() > 0) == batch.tags.bool()).float().mean()
         measures = {"tag_accuracy": right}
-        if settings.erasing and settings.supervision:
+        late_enough = bench.batches.current_epoch >= settings.patience
+        if settings.erasing and settings.supervision and late_enough:
             second = passes[1].refined if settings.label_source == "refined" else passes[1].cam
             found = ecsnet.reliable_labels(second, batch.tags, region, settings.theta)
-            scores = ecsnet.with_background(first.refined.float())
-            scores = functional.interpolate(
-                scores, size=second.shape[2:], mode="bilinear", align_corners=False
+            told = ecsnet.with_background(first.refined.float())
+            told = functional.interpolate(
+                told, size=second.shape[2:], mode="bilinear", align_corners=False
             )
-            cost = functional.cross_entropy(scores, found.labels, reduction="none")
+            cost = functional.cross_entropy(told, found.labels, reduction="none")
             losses["segmentation"] = cost[found.reliable].sum() / found.reliable.sum().clamp(min=1)
             measures["reliable"] = found.reliable.float().mean()
         return {"total": torch.stack([*losses.values()]).sum(), **losses}, measures

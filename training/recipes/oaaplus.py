@@ -70,11 +70,14 @@ def run(settings: OaaPlus, run: "Run") -> dict[str, Any]:
     from training.bench import Bench
     from training.gathered import GatheredMaps
     from training.networks import WEIGHTS, cam_classifier
+    from training.run import read_config
 
     if not settings.from_:
         raise TrainingError("--from is missing: name the folder of a run of the recipe oaa.")
+    earlier = Path(settings.from_)
+    read_config(earlier)
     if settings.start == "run" and not settings.weights:
-        settings = replace(settings, weights=str(Path(settings.from_) / WEIGHTS))
+        settings = replace(settings, weights=str(earlier / WEIGHTS))
     bench = Bench(settings, run)
     gathered = GatheredMaps(settings.from_, bench.taught, bench.class_ids)
     network = bench.network(

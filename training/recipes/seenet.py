@@ -50,10 +50,12 @@ class SeeNet(WithHead):
     shared_head: bool = option(False, "one head for the branches B and C")
 
     backbone: str = restated(WithHead, "backbone", "vgg16", "SeeNet 5.1")
-    stride: int = restated(WithHead, "stride", 16, light=0, scenes=0)
+    stride: int = restated(WithHead, "stride", 16, "the release", light=0, scenes=0)
     head_layers: int = restated(WithHead, "head_layers", 3, "SeeNet 5.1")
     head_channels: int = restated(WithHead, "head_channels", 512, "SeeNet 5.1")
-    dropout: float = restated(WithHead, "dropout", 0.5, light=0.0, scenes=0.0)
+    dropout: float = restated(
+        WithHead, "dropout", 0.5, "the release, in branch A", light=0.0, scenes=0.0
+    )
     size: int = restated(WithHead, "size", 224, "SeeNet 5.1")
     batch: int = restated(WithHead, "batch", 16, "SeeNet 5.1")
     steps: int = restated(WithHead, "steps", 25000, "SeeNet 5.1")
@@ -61,7 +63,7 @@ class SeeNet(WithHead):
     weight_decay: float = restated(WithHead, "weight_decay", 2e-4, "SeeNet 5.1")
     schedule: str = restated(WithHead, "schedule", "step", "SeeNet 5.1")
     decay_at: float = restated(WithHead, "decay_at", 0.6, "SeeNet 5.1: 15,000 of 25,000")
-    map_flip: bool = restated(WithHead, "map_flip", True, "SeeNet 3.3")
+    map_flip: bool = restated(WithHead, "map_flip", True, "SeeNet 3.3", scenes=True)
 
 
 def run(settings: SeeNet, run: "Run") -> dict[str, Any]:

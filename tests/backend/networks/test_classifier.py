@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from backend.networks.classifier import CamClassifier
+from backend.networks.classifier import CamClassifier, IntegralModel
 
 
 def small(**changes: object) -> CamClassifier:
@@ -25,6 +25,19 @@ def test_the_final_maps_are_the_class_maps_whatever_the_tags() -> None:
         attended, seen = network.attend(images, tags), network(images)
         assert torch.equal(attended.maps, seen.maps)
         assert torch.equal(attended.scores, seen.scores)
+
+
+def test_the_integral_models_maps_are_probabilities_of_the_same_network() -> None:
+    """OAA 3.3: q = sigmoid(F), without the pooling; a class is there where it is anywhere."""
+    network = small().eval()
+    integral = IntegralModel(**network.settings).eval()
+    integral.load_state_dict(network.state_dict())
+    images = torch.randn(2, 3, 32, 32)
+    with torch.no_grad():
+        raw = network(images).maps
+        scores, maps = integral.attend(images, torch.ones(2, 4))
+    torch.testing.assert_close(maps, 1 / (1 + (-raw).exp()))
+    assert torch.equal(scores > 0, (maps > 0.5).flatten(2).any(dim=2))
 
 
 def test_the_settings_build_the_same_network_again() -> None:

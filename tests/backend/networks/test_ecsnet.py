@@ -228,16 +228,17 @@ def test_the_final_maps_are_those_asked_for(final: str) -> None:
     with torch.no_grad():
         seen = network(IMAGES)
         attended = network.attend(IMAGES, TAGS)
-    assert torch.equal(attended.maps, getattr(seen, final))
+    assert torch.equal(attended.maps, class_attention(getattr(seen, final), TAGS))
     assert torch.equal(attended.scores, seen.cam.mean(dim=(2, 3)))
     assert not torch.equal(seen.cam, seen.refined)
 
 
-def test_without_the_refine_module_the_refined_map_is_the_cam() -> None:
+def test_without_the_refine_module_the_refined_map_is_the_heat_of_the_cam() -> None:
     network = small(refine=False)
     with torch.no_grad():
         seen = network(IMAGES)
-    assert torch.equal(seen.cam, seen.refined)
+    assert torch.equal(seen.cam.clamp(min=0), seen.refined)
+    assert torch.equal(seen.scores, seen.refined_scores)
     assert not any(name.startswith("refine") for name in network.state_dict())
 
 

@@ -74,10 +74,13 @@ def test_the_affinity_is_the_positive_cosine_of_the_embedded_features() -> None:
         refined = refine(maps, images, fourth, fifth).numpy()
     for n in range(2):
         small = images[n].numpy().reshape(3, 6, 4, 6, 4).mean(axis=(2, 4)).reshape(3, 36)
+        small -= small.mean(axis=1, keepdims=True)
+        small *= 0.3 / small.std(ddof=1)
         wide = [
             np.maximum(weights[f"{name}.weight"] @ features[n].numpy().reshape(-1, 36), 0)
             for name, features in (("fourth", fourth), ("fifth", fifth))
         ]
+        wide = [each - each.mean(axis=1, keepdims=True) for each in wide]
         embedded = weights["embed.weight"] @ np.concatenate([small, *wide])
         embedded /= np.linalg.norm(embedded, axis=0)
         affinity = np.maximum(embedded.T @ embedded, 0)

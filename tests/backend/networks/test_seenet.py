@@ -68,6 +68,16 @@ def test_the_third_branch_sees_the_background_alone() -> None:
         torch.testing.assert_close(seen.scores_c, expected)
 
 
+def test_the_third_branchs_threshold_can_be_another() -> None:
+    network = small(outside=0.1)
+    with torch.no_grad():
+        seen, features = network(IMAGES, TAGS), network.backbone(IMAGES)
+        background = (attentions(seen) < 0.1).astype(float)
+        expected = through(network.head_c, features, background).mean(dim=(2, 3))
+        torch.testing.assert_close(seen.scores_c, expected)
+        assert torch.equal(seen.zones, small()(IMAGES, TAGS).zones)
+
+
 def test_where_attention_is_nowhere_nothing_is_background() -> None:
     """Nothing was found that could tell objects from background, so S_C is shown no features."""
     network = blind()

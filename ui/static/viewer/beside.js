@@ -18,7 +18,7 @@ export class Beside {
     this.scores = new Scores({ readOnly: options.read_only, onOffer: (letter) => this.#offer(both.find((side) => side.letter === letter)) });
     this.truth = new TruthSection({ threshold: this.settings.threshold, fusion: () => this.settings.values.fusion, onErrors });
     this.truth.mark(shared.view.errors);
-    this.timelines = both.map(() => new Timeline({ onPass: (pass, playing) => this.#goToPass(pass, playing), onRest: () => { for (const side of sides()) side.requests.settle(); } }));
+    this.timelines = both.map(({ letter }) => new Timeline({ letter, onPass: (pass, playing) => this.#goToPass(pass, playing), onRest: () => { for (const side of sides()) side.requests.settle(); } }));
   }
 
   /** The column at the right of `film`, which also gets the time lines. */
@@ -27,13 +27,17 @@ export class Beside {
     film.docks.append(...this.timelines.map(({ root }) => root));
     this.readout = new Readout(shared, film);
     return el("aside", { class: "tmv-right", "aria-label": "Scores, settings and values" },
-      el("div", { class: "tmv-right-scroll" }, this.scores.root, this.truth.root, this.settings.root), this.readout.root);
+      el("div", { class: "tmv-right-scroll" }, this.scores.root, this.settings.root, this.truth.root), this.readout.root);
   }
 
   /** Other weights, another method, or another number of sides. */
   arrange() {
     this.settings.follow(this.sides());
     this.scores.arrange(this.sides().map(({ letter }) => letter));
+    for (const side of this.sides()) {
+      const score = side.panels.get("sal.score");
+      if (score?.header && !score.due) this.scores.receive(side.letter, score.header);
+    }
     this.tell();
   }
 

@@ -17,6 +17,7 @@ export function captionOf(panel, shown) {
 }
 
 const BY_KIND = {
+  image: ({ header: { caption, numbers } }) => [el("span", { title: caption }, numbers.share === undefined ? caption : `${percent(numbers.share)} blurred, σ ${formatNumber(numbers.sigma, 1)} pixels`)],
   heat: (panel) => [...heat(panel), scale("0", gradient(panel.shared.view.colourMap), "1", "The colours from 0 to 1")],
   zones: ({ header: { numbers } }) => ZONES.map((zone) => share(dot(`var(${zone.token})`), zone.name, numbers[zone.name], `${zone.name} zone, ${percent(numbers[zone.name])} of the image. ${zone.title}`)),
   labels: (panel) => {
@@ -50,6 +51,7 @@ function heat({ stage, tag, header: { caption, numbers, details } }) {
   if (numbers.more !== undefined) {
     return [el("span", { title: `${caption}. More of the object is better, more of the background is not` }, `+${percent(numbers.more)} attention`)];
   }
+  if (stage === "oaa.accumulated" && details?.source === "history") return [el("span", { title: `${caption}. More passes show more of the object` }, numbers.passes ? `${numbers.passes} of ${numbers.t} passes` : "nothing yet")];
   if (details?.source === "model") return [el("span", { class: "tm-badge warn", title: caption }, "final network's")];
   const parts = [numbers.score === undefined || caption.startsWith("strongest") ? el("span", { title: caption }, caption) : el("span", { title: LIKELY }, `score ${formatNumber(numbers.score, 2)}`)];
   if (numbers.mean === 0) parts.push(el("span", { class: "tm-badge warn", title: caption }, "all zero"));

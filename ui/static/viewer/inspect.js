@@ -8,7 +8,7 @@ import { Film } from "./film.js";
 import { heads, problems } from "./heads.js";
 import { Images, dropAnywhere } from "./images.js";
 import { bindKeys } from "./keys.js";
-import { photograph } from "./photo.js";
+import { fetchBitmap, photograph } from "./photo.js";
 import { Side } from "./side.js";
 import { Source, SourceSection } from "./source.js";
 import { Toolbar, keptView } from "./toolbar.js";
@@ -156,7 +156,7 @@ class InspectTab {
   /** Chooses what an address names; says so where something of it cannot be had. */
   #chooseSources({ weights, method, weights2, method2 }) {
     const [a, b] = this.both.map(({ source }) => source);
-    const said = [weights || method ? a.choose(weights ?? a.id ?? "", method ?? "") : null, weights2 || method2 ? b.choose(weights2 ?? a.id ?? "", method2 ?? "") : null];
+    const said = [weights || a.id ? a.choose(weights ?? a.id, method ?? "") : null, weights2 || method2 ? b.choose(weights2 ?? a.id ?? "", method2 ?? "") : null];
     for (const sentence of said.filter(Boolean)) toast(sentence, "warn");
     if (Boolean(weights2 || method2) !== this.comparing) this.#compare(!this.comparing);
     else this.#sourcesChanged();
@@ -164,16 +164,19 @@ class InspectTab {
 
   async #firstImage(name) {
     await this.images.load(0).catch((error) => toast(error.message, "bad"));
-    let image = this.images.rows[0];
-    if (name) {
-      try {
-        image = await getJSON("inspect/image", { name });
-      } catch (error) {
-        toast(error.message, "warn");
-      }
-    }
+    const image = (name && (await this.#imageNamed(name))) || this.images.rows[0];
     if (image) this.show(image);
     else this.#setEmpty(true);
+  }
+
+  /** The workspace's image of this name; null, and a word about it, where there is none. */
+  async #imageNamed(name) {
+    try {
+      return await getJSON("inspect/image", { name });
+    } catch (error) {
+      toast(error.message, "warn");
+      return null;
+    }
   }
 
   #setEmpty(empty) {
@@ -223,16 +226,12 @@ class InspectTab {
   async #failed(side, sentence, signal) {
     side.problem = sentence;
     this.#showProblems();
-    if (!this.photo) await this.#showPhotoAlone(side, signal);
-  }
-
-  /** Where nothing could be made, the photograph can still be looked at. */
-  async #showPhotoAlone(side, signal) {
-    const { digest, width, height } = this.image;
+    if (this.photo) return;
     try {
-      const bitmap = await createImageBitmap(await (await fetch(`/tagmask/files/${digest}`, { signal })).blob());
+      // Where nothing could be made, the photograph can still be looked at.
+      const bitmap = await fetchBitmap(this.image.digest, signal);
       this.photo ??= photograph(bitmap);
-      side.panels.get("image")?.receive({ stage: "image", kind: "image", tag: null, caption: `${width} × ${height} pixels`, numbers: {}, seconds: 0 }, bitmap);
+      side.panels.get("image")?.receive({ stage: "image", kind: "image", tag: null, caption: `${bitmap.width} × ${bitmap.height} pixels`, numbers: {}, seconds: 0 }, bitmap);
       this.film.layout();
     } catch (error) {
       if (error.name !== "AbortError") side.stopWaiting();
@@ -296,13 +295,9 @@ class InspectTab {
     const asked = [address.weights ?? a.id, address.method ?? "", address.weights2 ?? (address.method2 ? a.id : ""), address.method2 ?? ""];
     const moved = String(now) !== String(asked);
     if (moved) this.#chooseSources(address);
-    if (address.image && address.image !== this.image?.name) {
-      try {
-        this.show(await getJSON("inspect/image", { name: address.image }));
-      } catch (error) {
-        toast(error.message, "warn");
-      }
-    } else if (moved) this.#inspectWhere(() => true);
+    const image = address.image && address.image !== this.image?.name ? await this.#imageNamed(address.image) : null;
+    if (image) this.show(image);
+    else if (moved) this.#inspectWhere(() => true);
     this.film.focus(address.stage);
   }
 }

@@ -30,13 +30,14 @@ export class Panel {
     this.picture = el("div", { class: "tmv-picture tm-skeleton", tabindex: "-1" }, this.canvas, this.cross);
     this.caption = el("div", { class: "tmv-caption" });
     this.step = el("span", { class: "tmv-step" });
+    this.mark = tag ? dot(side.colourOf(tag)) : null;
     const text = stageText(stage);
     this.title = el(
       "button",
       { type: "button", class: "tmv-title", title: `${text.about} — click to enlarge`, onclick: () => onFocus(this) },
       this.step,
       el("span", { class: "tmv-name" }, text.title),
-      tag ? el("span", { class: "tmv-tag" }, dot(side.colourOf(tag)), tag) : null,
+      tag ? el("span", { class: "tmv-tag", title: tag }, this.mark, el("span", {}, tag)) : null,
       expandIcon(),
     );
     this.root = el("figure", { class: "tmv-panel", dataset: { stage, tag: tag ?? "", key, side: side.letter } }, this.title, this.picture, this.caption);
@@ -69,6 +70,7 @@ export class Panel {
     const { header } = this;
     if (!header) return this.draw();
     this.shown = this.#toShow();
+    if (this.mark) this.mark.style.background = this.side.colourOf(this.tag);
     this.#describe();
     const kind = KINDS[this.shown.kind];
     if (!kind || !this.values) return this.draw();

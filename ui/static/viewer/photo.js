@@ -18,3 +18,8 @@ export function photograph(bitmap) {
     at: ({ x, y }) => [...pixels.getImageData(Math.floor(x * width), Math.floor(y * height), 1, 1).data.slice(0, 3)],
   };
 }
+
+/** The photograph as the workspace keeps it, by its digest. */
+export async function fetchBitmap(digest, signal) {
+  return createImageBitmap(await (await fetch(`/tagmask/files/${digest}`, { signal })).blob());
+}

@@ -1,7 +1,10 @@
 // What the maps say at one pixel: every stage's value, of one side or of both beside each other.
 import { el } from "../ui.js";
 import { readingNodes } from "./kinds.js";
+import { dot } from "./shares.js";
 import { stageText } from "./words.js";
+
+const LINGER = 300;
 
 export class Readout {
   constructor(shared, film) {
@@ -13,6 +16,13 @@ export class Readout {
     this.root = el("section", { class: "tmv-section tmv-readout", "aria-label": "Values at the pixel" },
       el("div", { class: "tmv-section-head" }, el("h3", {}, "Pixel"), this.where), el("div", { class: "tmv-readout-scroll" }, this.table));
     let wanted = false;
+    let closing = null;
+    // Between two pictures the pointer is over neither for a moment; that should not close it.
+    shared.camera.addEventListener("point", () => {
+      clearTimeout(closing);
+      if (shared.camera.point) this.root.classList.add("open");
+      else closing = setTimeout(() => this.root.classList.remove("open"), LINGER);
+    });
     const later = () => {
       if (wanted) return;
       wanted = true;
@@ -32,14 +42,14 @@ export class Readout {
       const x = Math.min(Math.floor(point.x * width), width - 1);
       const y = Math.min(Math.floor(point.y * height), height - 1);
       this.where.textContent = `x ${x}, y ${y}${this.shared.camera.cursor ? "" : " · kept"}`;
-    } else this.where.textContent = "Move over a picture; click to keep";
-    // Without a point the rows stay, empty, so that nothing jumps when the pointer comes back.
+    } else this.where.textContent = "Move over a picture; click keeps";
+    if (!point) return;
     const rows = two ? this.#rowsOfTwo(sides, point) : [...sides[0].panels.values()].filter(({ absorbed }) => !absorbed).map((panel) => this.#row(panel, point));
     this.body.replaceChildren(...rows.filter(Boolean));
   }
 
   #row(panel, point) {
-    const read = readAt(panel, point);
+    const read = panel.readAt(point);
     return read && el("tr", { title: read.title }, name(panel.stage, panel.step.textContent), el("td", { class: "tmv-of" }, panel.tag ?? ""), el("td", { class: "tmv-value" }, readingNodes(read, { bar: true })));
   }
 
@@ -53,31 +63,30 @@ export class Readout {
         rows.get(key)[at] = panel;
       }
     });
-    const head = el("tr", { class: "tmv-values-head" }, el("td", { colspan: 2 }), sides.map(({ letter }) => el("td", { class: "tmv-value" }, el("span", { class: "tmv-badge", dataset: { side: letter } }, letter))));
-    const order = sides.flatMap((side) => [...side.own.filter((stage) => stage !== side.final)]);
-    const rank = ([a, b]) => { const { stage } = a ?? b; return stage === "image" ? 0 : order.includes(stage) ? 1 : 2; };
+    const head = el("tr", { class: "tmv-values-head" }, el("td"), sides.map(({ letter }) => el("td", { class: "tmv-value" }, el("span", { class: "tmv-badge", dataset: { side: letter } }, letter))));
+    const steps = new Set(sides.flatMap((side) => side.own.filter((stage) => stage !== side.final)));
+    const rank = (panels) => {
+      const { stage, side } = panels[0] ?? panels[1];
+      return stage === "image" ? 0 : steps.has(stage) ? 1 : stage === side.final ? 2 : stage === "zones" ? 3 : 4;
+    };
     const body = [...rows.values()].sort((one, other) => rank(one) - rank(other)).map((panels) => this.#pair(panels, sides, point));
     return [head, ...body];
   }
 
   #pair(panels, sides, point) {
-    const reads = sides.map((_, at) => (panels[at] ? readAt(panels[at], point) : null));
+    const reads = sides.map((_, at) => panels[at]?.readAt(point) ?? null);
     if (!reads.some(Boolean)) return null;
     const panel = panels[0] ?? panels[1];
+    // Both look at one photograph.
+    if (panel.stage === "image") return el("tr", { title: reads[0]?.title }, el("td", {}, stageText("image").title), el("td", { class: "tmv-value", colspan: 2 }, readingNodes(reads[0] ?? reads[1])));
     const final = panels.every((each) => each && each.stage === each.side.final);
     const difference = final ? this.film.differences.panels.get(`difference:${panel.tag}`) : null;
-    const by = point && difference?.readAt(point);
-    return el("tr", { title: by ? `A − B ${by.text}` : null }, final ? name("final") : name(panel.stage), el("td", { class: "tmv-of" }, panel.tag ?? ""),
+    const by = difference?.readAt(point);
+    return el("tr", { title: by ? `A − B ${by.text}` : null }, el("td", { class: "tmv-what" }, final ? "Attention" : stageText(panel.stage).title, panel.tag ? [" ", el("span", { title: panel.tag }, dot(panel.side.colourOf(panel.tag)))] : null),
       reads.map((read) => el("td", { class: "tmv-value", title: read?.title }, read ? readingNodes(read) : el("span", { class: "tm-faint" }, "–"))));
   }
 }
 
-/** How a panel reads at a point; without one, a row that waits for it. */
-function readAt(panel, point) {
-  if (point) return panel.readAt(point);
-  return panel.header && panel.header.kind !== "note" ? { text: "" } : null;
-}
-
-function name(stage, step = null) {
-  return el("td", {}, step ? el("span", { class: "tmv-step" }, step) : null, stage === "final" ? "Attention" : stageText(stage).title);
+function name(stage, step) {
+  return el("td", {}, el("span", { class: "tmv-step" }, step), stageText(stage).title);
 }

@@ -26,7 +26,7 @@ export class Scores {
       el("div", { class: `tmv-score${name === "SC" ? " whole" : ""}`, title: about }, el("span", { class: "tmv-score-name" }, el("b", {}, name), title),
         letters.map((letter) => {
           const value = el("output", { class: "tmv-score-value" }, "–");
-          const bar = el("i");
+          const bar = el("i", { style: { width: "0" } });
           this.cells.get(letter)[name] = { value, bar };
           const meter = el("span", { class: "tmv-meter", dataset: two ? { side: letter } : {} }, bar);
           return two ? el("span", { class: "tmv-score-of" }, el("span", { class: "tmv-letter" }, letter), meter, value) : [value, meter];

@@ -32,7 +32,10 @@ export class SettingsPanel {
 
   /** What a person moved, as the server takes it; what is left out is the weights' own. */
   json() {
-    return Object.fromEntries(this.#moved().map((name) => [name, structuredClone(this.values[name])]));
+    const moved = new Set(this.#moved());
+    // One threshold alone might cross the other one of weights that were trained with theirs.
+    if (moved.has("high") || moved.has("low")) moved.add("high").add("low");
+    return Object.fromEntries([...moved].map((name) => [name, structuredClone(this.values[name])]));
   }
 
   /** Shows the settings that these sides' stages read, beginning from what the first one's weights were trained with. */

@@ -12,7 +12,8 @@ export function dot(colour) {
   return el("i", { class: "tmv-dot", style: { background: colour } });
 }
 
-/** A mark, what it stands for (shown where a panel is wide), and its share. */
+/** A mark, what it stands for (shown where a panel is wide), and its share (whose sign a narrow one leaves out). */
 export function share(mark, name, value, title) {
-  return el("span", { class: "tmv-share", title }, mark, el("span", { class: "tmv-share-name" }, name), percent(value));
+  const text = percent(value);
+  return el("span", { class: "tmv-share", title }, mark, el("span", { class: "tmv-share-name" }, name), el("span", {}, text.replace("%", ""), text.endsWith("%") ? el("span", { class: "tmv-percent" }, "%") : null));
 }

@@ -81,7 +81,6 @@ export class Side {
       const panel = (keep && old.get(key)) || new Panel(key, stage, tag, this, { onFocus: this.onFocus });
       panel.step.textContent = steps.get(stage);
       panel.absorbed = false;
-      panel.due = true;
       return [key, panel];
     }));
     this.on.arranged(this);
@@ -90,6 +89,7 @@ export class Side {
   /** All stages anew. Pictures of the same image stay, dimmed, until theirs comes. */
   async inspect({ keep }) {
     this.arrange({ keep });
+    for (const panel of this.panels.values()) panel.due = true;
     if (keep) this.expect(this.table.map(({ name }) => name));
     await this.requests.whole();
   }
@@ -157,6 +157,7 @@ export class Side {
   }
 
   #receive(header, values) {
+    if (header.kind === "note" && header.tag && this.tags().forget(header.tag)) return this.arrange({ keep: true });
     const panel = this.panels.get(header.tag ? `${header.stage}:${header.tag}` : header.stage);
     if (panel) {
       panel.receive(header, values);

@@ -114,7 +114,7 @@ export class SourceSection {
     const absent = choices.filter((choice) => choice.absent);
     this.absent.hidden = !absent.length;
     this.absent.replaceChildren(
-      el("summary", { title: "Weights that could be used if their file were on this machine" }, `${absent.length} more need a file that is not here`),
+      el("summary", { title: "Weights that could be used if their file were on this machine" }, `${absent.length} more need a file`),
       el("ul", {}, absent.map((choice) => el("li", {}, choice.absent))));
     this.problems.hidden = !problems.length;
     this.problems.textContent = problems.join(" ");

@@ -52,6 +52,14 @@ export class Tags {
     if (this.load) this.#render();
   }
 
+  /** The weights do not know this tag: where the server chose among the image's own, it is none of those looked for. Answers whether others are left. */
+  forget(name) {
+    if (this.asking !== null) return false;
+    this.names = this.names.filter((other) => other !== name);
+    this.#render();
+    return this.names.length > 0;
+  }
+
   colourOf(name) {
     return this.classes.find((each) => each.name === name)?.colour ?? this.colours.get(name) ?? "#8a8a8a";
   }

@@ -15,8 +15,8 @@ const PACE = 240;
 const CALM_PACE = 1200;
 
 export class Timeline {
-  /** `onPass(pass, playing)`: 0 is the last pass. `onRest()`: playing ended. */
-  constructor({ onPass, onRest }) {
+  /** `letter` is the side's; `onPass(pass, playing)`: 0 is the last pass. `onRest()`: playing ended. */
+  constructor({ letter, onPass, onRest }) {
     Object.assign(this, { onPass, onRest });
     this.timer = null;
     this.total = 0;
@@ -27,7 +27,7 @@ export class Timeline {
     this.legend = el("div", { class: "tmv-verdicts" });
     this.rows = el("div", { class: "tmv-passes" });
     this.root = el("div", { class: "tmv-timeline", hidden: true, role: "group", "aria-label": "Training passes" },
-      el("div", { class: "tmv-transport" }, el("div", { class: "tmv-transport-at" }, this.playButton, this.place), el("div", { class: "tmv-track" }, this.slider), this.legend), this.rows);
+      el("div", { class: "tmv-transport" }, el("div", { class: "tmv-transport-at" }, el("span", { class: "tmv-badge", dataset: { side: letter } }, letter), this.playButton, this.place), el("div", { class: "tmv-track" }, this.slider)), this.rows, this.legend);
     this.#markPlaying();
   }
 

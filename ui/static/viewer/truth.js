@@ -20,9 +20,10 @@ export class TruthSection {
       el("table", { class: "tmv-iou" }, this.head, this.body), threshold, this.legend);
   }
 
-  /** Marks whether the error colours are on. */
+  /** Marks whether the error colours are on; their legend comes into sight with them. */
   mark(on) {
     this.errors.setAttribute("aria-pressed", String(on));
+    if (on) this.legend.scrollIntoView({ block: "nearest" });
   }
 
   /** The figures of this side are being made again. */
@@ -34,7 +35,7 @@ export class TruthSection {
   render(sides, truth) {
     this.root.hidden = !truth;
     if (!truth) return;
-    this.root.classList.remove("stale");
+    this.root.classList.toggle("stale", sides.some((side) => side.panels.get("truth.error")?.root.classList.contains("stale")));
     const columns = [["truth.attention", "Attention", "The strongest tag where its final attention reaches the threshold below"], [`fusion.${this.fusion()}`, FUSION_TITLES[this.fusion()], "The labels of this fusion, which go on to the CRF"], ["crf", "CRF", "The refined mask"]];
     const found = sides.map((side) => columns.map(([stage]) => side.panels.get(stage)?.header?.details ?? {}));
     this.head.replaceChildren(el("tr", {}, el("th", { colspan: sides.length > 1 ? 2 : 1 }, "IoU"), columns.map(([, title, about]) => el("th", { class: "number", title: `${about}. ${IOU}` }, title))));

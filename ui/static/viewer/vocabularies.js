@@ -7,6 +7,7 @@ export class Vocabularies {
   constructor({ options, sides, onTags, onImage, onHide }) {
     Object.assign(this, { options, sides, onTags, onImage });
     this.image = null;
+    this.seen = null;
     // What was chosen of ImageNet's classes, by the image's digest, for as long as the page is open.
     this.looks = new Map();
     this.workspace = new Tags({
@@ -37,7 +38,10 @@ export class Vocabularies {
     if (!image) return;
     const known = this.sides().filter(({ vocabulary }) => vocabulary === "workspace").flatMap(({ source }) => source.choice?.classes ?? []);
     this.workspace.show(this.options.read_only && this.borrowed?.digest === image.digest ? this.borrowed.names : image.tags, known);
-    this.imagenet.show(this.looks.get(image.digest) ?? null, null);
+    // Until somebody chooses, the server does, and what it chose stays as long as the image does.
+    const chosen = this.looks.get(image.digest) ?? null;
+    if (chosen || image.digest !== this.seen) this.imagenet.show(chosen, null);
+    this.seen = image.digest;
   }
 
   async #imagenetClasses() {
