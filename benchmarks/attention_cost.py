@@ -138,8 +138,7 @@ def print_formats(given: argparse.Namespace, folder: Path) -> bool:
     print(
         f"torch.compile: {compiled.compiling:.0f} s to compile; a step {1000 * compiled.eager:.0f} "
         f"ms without, {1000 * compiled.compiled:.0f} ms with it. Over {RUN_STEPS} steps it "
-        f"{'wins' if gain > 0 else 'loses'} {abs(gain):.0f} s (even after "
-        f"{compiled.worth_it_from:.0f} steps)."
+        f"{'wins' if gain > 0 else 'loses'} {abs(gain):.0f} s."
     )
     return True
 

@@ -1,153 +1,33 @@
-"""Attention methods in the Inspect tab: their stages, OAA's passes, two sides, the truth."""
+"""Attention methods in the Inspect tab: their stages, OAA's passes, the truth."""
 
-import json
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import replace
 from typing import Any
 
-import numpy as np
 import pytest
-import torch
 
-from backend.history import (
-    ACCUMULATED,
-    NO_ATTENTION,
-    REFUSED,
-    WARM_UP,
-    History,
-    history_path,
-    write_history,
+from tests.browser.methods import (
+    MEAN,
+    add_runs,
+    asked,
+    cells,
+    opener,
+    settled,
+    stages,
+    values_at,
+    visible_sliders,
 )
-from backend.images import encode_png
-from backend.weights import KINDS, load, save
-from backend.workspace import Workspace
-
-TIMEOUT = 60_000
-CELLS = 24
-# The first scene shows a boat and a rabbit; the gate's rival is a tram.
-BOAT, RABBIT, TRAM = 3, 7, 2
-# Mean colour of a panel's canvas, so that a changed picture can be told from the one before.
-MEAN = """([side, stage]) => {
-  const panel = document.querySelector(`.tmv-panel[data-side="${side}"][data-stage="${stage}"]`);
-  const canvas = panel.querySelector("canvas");
-  const data = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
-  const sums = [0, 0, 0, 0];
-  for (let i = 0; i < data.length; i++) sums[i % 4] += data[i];
-  return sums.map((sum) => Math.round(sum / (data.length / 4)));
-}"""
 
 
 @pytest.fixture(scope="module")
 def app(app: Any) -> Any:
-    """The app on a workspace with a run of each method and an image whose truth nobody knows."""
-    with Workspace.open(app.workspace) as workspace:
-        network, card = load("scenes-slim")
-        oaa = add_run(workspace, "oaa", network, card)
-        write_history(history_path(oaa, "scene-00000"), four_passes())
-        torch.manual_seed(0)
-        for kind in ("seenet", "ecsnet"):
-            small = {} if kind == "ecsnet" else {"head_channels": 16, "head_layers": 1}
-            made: Any = KINDS[kind]("slim", len(card.classes), head_start="he", **small)
-            add_run(workspace, kind, made.eval(), replace(card, architecture=made.settings))
-        plain = np.random.default_rng(3).integers(0, 255, (96, 128, 3), dtype=np.uint8)
-        workspace.store.images.add("untold", encode_png(plain), source="test", tags=[BOAT])
+    """The app on a workspace with a run of each method."""
+    add_runs(app.workspace)
     return app
-
-
-def add_run(workspace: Workspace, kind: str, network: Any, card: Any) -> Any:
-    folder = workspace.runs / kind
-    folder.mkdir()
-    save(folder / "weights.safetensors", network, replace(card, name=kind, kind=kind))
-    run = workspace.store.runs.add(kind, kind, f"runs/{kind}")
-    workspace.store.runs.finish(run, {}, "weights.safetensors")
-    return folder
-
-
-def four_passes() -> History:
-    """Each pass lights a quarter of the image, in reading order: the boat is refused in the third,
-    the rabbit has no attention in the fourth."""
-    maps = np.zeros((4, 2, CELLS, CELLS), np.uint8)
-    half = CELLS // 2
-    for number, (row, column) in enumerate(((0, 0), (0, 1), (1, 0), (1, 1))):
-        maps[number, :, row * half : (row + 1) * half, column * half : (column + 1) * half] = 255
-    return History(
-        maps=maps,
-        seen=np.ones((4, CELLS, CELLS), bool),
-        scores=np.float32([[0.5, 0.25], [3.0, 2.75], [1.25, 2.5], [4.0, -1.0]]),
-        rival=np.float32([0.75, -1.5, 2.25, 0.5]),
-        rival_class=np.full(4, TRAM, np.int16),
-        verdict=np.uint8(
-            [[WARM_UP] * 2, [ACCUMULATED] * 2, [REFUSED, ACCUMULATED], [ACCUMULATED, NO_ATTENTION]]
-        ),
-        class_ids=np.int16([BOAT, RABBIT]),
-    )
-
-
-def weights_of(page: Any, kind: str) -> str:
-    return page.locator("select[aria-label=Weights] option", has_text=kind).get_attribute("value")
 
 
 @pytest.fixture
 def look(page: Any, app: Any) -> Any:
-    """Opens an image with what the address names; answers the page when all stages are made."""
-    settled(page)
-
-    def look(image: str = "scene-00000", **names: str) -> Any:
-        ids = {
-            name: weights_of(page, value) if name.startswith("weights") else value
-            for name, value in names.items()
-        }
-        page.goto("about:blank")
-        page.goto(f"{app.url}/#image={image}" + "".join(f"&{n}={v}" for n, v in ids.items()))
-        settled(page)
-        return page
-
-    return look
-
-
-def settled(page: Any) -> None:
-    for side in range(1 + page.locator(".tmv-head").count() // 2):
-        score = page.locator('.tmv-panel[data-stage="sal.score"]').nth(side)
-        score.locator(".tmv-caption span").wait_for(state="attached", timeout=TIMEOUT)
-    page.wait_for_function("!document.querySelector('.tmv-panel.stale, .tmv-scores.stale')")
-
-
-def stages(page: Any, side: str = "A") -> list[str]:
-    panels = page.locator(f'.tmv-panel[data-side="{side}"]')
-    found = panels.evaluate_all("(all) => all.map((panel) => panel.dataset.stage)")
-    return list(dict.fromkeys(found))
-
-
-def visible_sliders(page: Any) -> set[str]:
-    return set(page.locator(".tmv-settings .tmv-slider:visible label").all_inner_texts())
-
-
-def cells(rows: Any) -> list[list[str]]:
-    words = "(all) => all.map((row) => [...row.cells].map((cell) => cell.innerText.trim()))"
-    return rows.evaluate_all(words)
-
-
-def values_at(page: Any, x: float, y: float, panel: str) -> list[list[str]]:
-    """The rows of the readout with the pointer at a place of a picture, in shares of its size."""
-    box = page.locator(f"{panel} .tmv-picture").first.bounding_box()
-    page.mouse.move(box["x"] + x * box["width"], box["y"] + y * box["height"])
-    page.wait_for_timeout(120)
-    return cells(page.locator(".tmv-values tbody tr"))
-
-
-@contextmanager
-def asked(page: Any) -> Iterator[list[dict]]:
-    """What the server is asked to inspect meanwhile."""
-    bodies: list[dict] = []
-
-    def note(request: Any) -> None:
-        if request.url.endswith("/api/inspect"):
-            bodies.append(json.loads(request.post_data))
-
-    page.on("request", note)
-    yield bodies
-    page.remove_listener("request", note)
+    """Opens an image with what the address names."""
+    return opener(page, app)
 
 
 def test_the_stages_and_sliders_are_those_of_the_chosen_method(look: Any) -> None:
@@ -258,80 +138,6 @@ def test_an_image_the_run_did_not_learn_from_says_so_and_has_no_time_line(look: 
     assert not page.locator(".tmv-timeline").first.is_visible()
 
 
-def test_two_sides_stand_beside_each_other_and_move_together(look: Any) -> None:
-    page = look(weights="oaa")
-    page.keyboard.press("c")
-    page.locator(".tmv-head").nth(1).wait_for()
-    settled(page)
-    heads = page.locator(".tmv-head").all_inner_texts()
-    assert [head.split("\n")[:2] for head in heads] == [["A", "OAA"], ["B", "CAM"]]
-    assert stages(page, "B")[:3] == ["image", "cam", "zones"]
-    rows = {
-        side: page.locator(f'.tmv-panel[data-side="{side}"][data-stage="crf"]').bounding_box()
-        for side in "AB"
-    }
-    assert rows["A"]["y"] == rows["B"]["y"]
-    assert rows["A"]["x"] + rows["A"]["width"] < rows["B"]["x"]
-    before = page.evaluate(MEAN, ["B", "image"])
-    box = page.locator('.tmv-panel[data-side="A"][data-stage="image"] .tmv-picture').bounding_box()
-    page.mouse.move(box["x"] + 40, box["y"] + 40)
-    page.mouse.wheel(0, -900)
-    page.wait_for_timeout(200)
-    assert page.evaluate(MEAN, ["B", "image"]) != before
-    assert page.evaluate(MEAN, ["B", "image"]) == page.evaluate(MEAN, ["A", "image"])
-    crosses = page.locator('.tmv-panel[data-side="B"] .tmv-cross:not([hidden])')
-    assert crosses.count() == page.locator('.tmv-panel[data-side="B"]').count()
-    page.evaluate("document.activeElement.blur()")
-    page.keyboard.press("c")
-    page.locator(".tmv-head").first.wait_for(state="hidden")
-    assert not page.locator('.tmv-panel[data-side="B"]').count()
-
-
-def test_the_readout_and_the_difference_tell_both_sides(look: Any) -> None:
-    page = look(weights="oaa", weights2="seenet")
-    page.keyboard.press("d")
-    difference = '.tmv-panel[data-stage="difference"][data-tag="boat"]'
-    page.locator(f"{difference} .tmv-caption span").first.wait_for()
-    page.locator(difference).scroll_into_view_if_needed()
-    rows = values_at(page, 0.8, 0.8, difference)
-    row = next(index for index, row in enumerate(rows) if row[0].startswith("Attention"))
-    a, b = (float(value) for value in rows[row][-2:])
-    title = page.locator(".tmv-values tbody tr").nth(row).get_attribute("title")
-    assert title.startswith("A − B ")
-    assert float(title.removeprefix("A − B ").replace("−", "-")) == pytest.approx(a - b, abs=0.011)
-
-
-def test_a_slider_moves_both_sides_where_both_have_it(look: Any) -> None:
-    page = look(weights="ecsnet", weights2="seenet")
-    ids = {weights_of(page, "ecsnet"), weights_of(page, "seenet")}
-    for title, sides in (("DCSP γ", ids), ("Reliable θ", {weights_of(page, "ecsnet")})):
-        with asked(page) as bodies:
-            page.fill(f'input[type="range"][aria-label="{title}"]', "0.2")
-            page.wait_for_timeout(500)
-            settled(page)
-        assert {body["weights"] for body in bodies} == sides
-
-
-def test_an_address_restores_the_comparison_and_either_side_can_be_closed(look: Any) -> None:
-    page = look(weights="oaa", method="layercam", weights2="seenet", method2="cam", stage="crf")
-    assert [head.split("\n")[1] for head in page.locator(".tmv-head").all_inner_texts()] == [
-        "LayerCAM",
-        "CAM",
-    ]
-    assert page.locator('.tmv-main .tmv-panel[data-stage="crf"]').count() == 2
-    address = page.url
-    page.reload()
-    settled(page)
-    assert page.url == address
-    page.get_by_role("button", name="Close A").click()
-    page.locator(".tmv-head").first.wait_for(state="hidden")
-    settled(page)
-    assert "cam" in stages(page)
-    assert "layercam" not in stages(page)
-    assert "weights2" not in page.url
-    assert f"weights={weights_of(page, 'seenet').replace(':', '%3A')}" in page.url
-
-
 def test_errors_are_laid_over_the_masks_and_counted(look: Any) -> None:
     page = look()
     truth = page.get_by_role("region", name="Against the truth")
@@ -373,17 +179,3 @@ def test_without_a_known_truth_nothing_is_compared_with_it(look: Any) -> None:
     assert not page.get_by_role("region", name="Against the truth").is_visible()
     page.keyboard.press("e")
     assert "No truth is known" in page.locator(".tm-toast").inner_text()
-
-
-@pytest.mark.parametrize("size", [(1440, 900), (1024, 768)])
-def test_two_sides_fit_the_window(look: Any, size: tuple[int, int]) -> None:
-    page = look(weights="oaa", weights2="ecsnet")
-    page.set_viewport_size({"width": size[0], "height": size[1]})
-    page.wait_for_timeout(300)
-    wide, tall = page.evaluate(
-        "[document.documentElement.scrollWidth, document.documentElement.scrollHeight]"
-    )
-    assert wide <= size[0]
-    assert tall <= size[1]
-    film = page.locator(".tmv-grid").evaluate("(grid) => grid.scrollWidth <= grid.clientWidth")
-    assert film
