@@ -57,13 +57,14 @@ class Option:
             if self.kind == "floats":
                 return tuple(float(part) for part in text.split(","))
             if self.kind == "ints":
-                return tuple(int(part) for part in text.split(",") if part)
+                # A word for no number at all: a page takes an empty field for the preset's own.
+                return tuple(int(part) for part in text.replace("none", "").split(",") if part)
         except ValueError:
             wanted = {
                 "int": "a whole number",
                 "float": "a number",
                 "floats": "numbers with commas between them, such as 0.75,1",
-                "ints": "whole numbers with commas between them, such as 5,7,12",
+                "ints": "whole numbers with commas between them, such as 5,7,12, or none",
             }
             raise TrainingError(f"{self.flag} is '{text}'; it takes {wanted[self.kind]}.") from None
         return text

@@ -26,7 +26,7 @@ LIMITS: dict[str, tuple[float, float]] = {
     "confidence": (0.5, 1.0),
     "oaa_pass": (0, MOST_PASSES),
     "erase": (0.0, 1.0),
-    "sigma": (0.0, 0.1),
+    "sigma": (0.0, 1.0),
     "scale": (0.1, 1.0),
     "reliable": (0.0, 1.0),
     "truth_threshold": (0.0, 1.0),

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import cached_rows
-from benchmarks.attention_tables import TABLES, tables
-from benchmarks.cached_rows import Kept, Training, digest_of, keep, kept
+from benchmarks.attention_rows import cache
+from benchmarks.attention_rows.cache import Kept, Training, digest_of, keep, kept
+from benchmarks.attention_rows.tables import TABLES, tables
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def test_docstrings_and_numbers_of_settings_are_not_code() -> None:
     code += "def f(x):\n    return x"
     other = code.replace("Words", "Others").replace("option(1)", "option(2)")
     changed = code.replace("return x", "return -x")
-    dumps = [ast.dump(cached_rows.bare(ast.parse(each))) for each in (code, other, changed)]
+    dumps = [ast.dump(cache.bare(ast.parse(each))) for each in (code, other, changed)]
     assert dumps[0] == dumps[1]
     assert dumps[0] != dumps[2]
 

@@ -30,7 +30,7 @@ class EcsNet(TagLearning):
     refine: bool = option(True, "the refine module", section="ECS-Net 3.2")
     overlay: tuple[int, ...] = option(
         (5, 7, 12),
-        "dilations of the multi-dilated overlay; empty: none",
+        "dilations of the multi-dilated overlay, or none",
         section="ECS-Net 3.2, Eq. 8",
         minimum=1,
         maximum=64,

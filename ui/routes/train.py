@@ -18,7 +18,7 @@ from ui.context import Context
 from ui.job_view import News, Rows, detail, film_file
 from ui.routes.files import MEDIA
 
-RUNNABLE = ("classify", "labels")
+RUNNABLE = ("classify", "seenet", "oaa", "oaaplus", "ecsnet", "labels")
 TAGGED = "tagged"
 MOST_JOBS = 100
 _WAKE_EVERY = 5.0
@@ -225,9 +225,8 @@ def _earlier_run(context: Context, id: Any) -> str:
     if not isinstance(id, str) or not id:
         raise JobError("Choose the run whose maps this one is to learn from.")
     kind, _, name = id.partition(":")
-    if kind != "run":
-        return id
-    run = context.store.runs.get(int(name)) if name.isdecimal() else None
+    known = kind == "run" and name.isdecimal()
+    run = context.store.runs.get(int(name)) if known else None
     if run is None or run.finished is None:
         raise JobError(f"There is no finished run {id[:60]!r} here; choose another.")
     return str(context.workspace.root / run.folder)

@@ -33,8 +33,8 @@ class Second(NamedTuple):
 
 
 class Ecs(Method):
-    """Every step between both looks, and the final map: the refined one of the image at full size,
-    as a run's exported maps are made.
+    """Every step between both looks, and the final map: the refined one of one look at the image at
+    full size. A run's exported maps may fuse several looks.
 
     Source: ECS-Net, section 3.
     """

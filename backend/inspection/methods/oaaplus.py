@@ -26,18 +26,21 @@ class OaaPlus(Method):
 
     def make(self, stage: str) -> Iterator[StageMap]:
         captions, numbers = [], []
-        raw = class_maps(self.scene)[1][list(self.scene.outputs)]
-        for (_, tag), scores in zip(self.scene.tags, raw, strict=True):
+        for heat, (_, tag) in zip(self._probabilities(), self.scene.tags, strict=True):
             # The model was taught a probability a pixel; its mean over the image says little.
-            peak = float(torch.tensor(scores.max()).sigmoid())
+            peak = float(heat.max())
             numbers.append({"score": peak})
             captions.append(
                 f"strongest pixel {peak:.2f}"
-                if scores.max() > 0
-                else f"No pixel is likelier '{tag}' than not (the strongest {peak:.2f}), so this "
-                "map is zero and the tag can win no pixel. Check the tag, or try other weights."
+                if peak > 0.5
+                else f"No pixel is likelier '{tag}' than not: the strongest, {peak:.2f}, is shown "
+                "as 1. Check the tag, or try other weights."
             )
         yield from self.heats(stage, self.attention, captions, numbers)
 
     def final_maps(self) -> np.ndarray:
-        return np.maximum(class_maps(self.scene)[1][list(self.scene.outputs)], 0)
+        return self._probabilities()
+
+    def _probabilities(self) -> np.ndarray:
+        raw = class_maps(self.scene)[1][list(self.scene.outputs)]
+        return torch.from_numpy(raw).sigmoid().numpy()

@@ -18,11 +18,12 @@ from backend.inspection import (
     stages_of,
 )
 from backend.inspection.kept import bytes_of
+from backend.maps.attention import normalise, resize
 from backend.saliency import SaliencySource
 from backend.weights import KINDS
 from training.recipes.labels import METHODS as OF_THE_RECIPE
 
-from .conftest import CAT, DOG, Counted, Make, by_stage, middle
+from .conftest import CAT, DOG, Counted, Make, by_stage, input_of, middle
 
 GRADIENT = ["gradcam", "gradcampp", "layercam"]
 
@@ -72,9 +73,21 @@ def test_oaaplus_and_cam_show_what_the_network_gives(make: Make, image, kind: st
     assert made["zones"].kind == "zones"
 
 
-def test_oaaplus_without_a_likely_pixel_is_zero_and_explained(make: Make, image) -> None:
+def test_oaaplus_shows_the_probabilities_that_its_network_exports(make: Make, image) -> None:
+    bench = make("oaaplus")
+    made = by_stage(bench.inspect(image, [CAT, DOG]))
+    tags = torch.tensor([[1.0, 1.0, 0.0]])
+    with torch.no_grad():
+        own = bench.network.attend(input_of(bench, image), tags).maps[0, :2].numpy()
+    for column, tag in enumerate(("cat", "dog")):
+        peak = made[f"oaaplus:{tag}"].numbers["score"]
+        assert peak == pytest.approx(own[column].max(), abs=1e-5)
+        expected = normalise(resize(own[column][None], image.shape[:2]))[0]
+        assert made[f"oaaplus:{tag}"].array == pytest.approx(expected, abs=1e-4)
+
+
+def test_oaaplus_without_a_likely_pixel_is_explained(make: Make, image) -> None:
     made = by_stage(make("oaaplus", nothing=True).inspect(image, [CAT]))
-    assert not made["oaaplus:cat"].array.any()
     assert "No pixel is likelier 'cat' than not" in made["oaaplus:cat"].caption
 
 

@@ -2,7 +2,8 @@
 
 The digest covers the settings, the seed, the images with their tags and true masks, the initial
 weights, the rows that it stands on, and the code of the method (without comments, docstrings and
-layout). Whatever changes one of them makes the row anew; everything else leaves it.
+layout): what COMMON_CODE and CODE_OF list. The loop, the command line and what is made of finished
+maps (CRF, GradCAM) are not in it.
 """
 
 import ast
@@ -17,7 +18,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
 from backend.exchange.sources import Source, open_source  # noqa: E402
@@ -28,7 +29,6 @@ from training.options import options_of, settle  # noqa: E402
 from training.recipes import find_recipe  # noqa: E402
 
 PRESET = "light"
-# What a row stands on beside its recipe: everything that changes a number.
 COMMON_CODE = (
     "backend/maps/attention.py",
     "backend/networks/backbone.py",

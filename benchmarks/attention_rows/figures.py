@@ -15,7 +15,7 @@ from backend.labels import read_heat, write_heat, write_labels
 from backend.maps import crf
 from backend.maps.attention import normalise, resize
 from backend.weights import load
-from benchmarks.cached_rows import Training
+from benchmarks.attention_rows.cache import Training
 from training.evaluation import evaluate_maps, evaluate_predictions
 from training.maps_export import resized
 

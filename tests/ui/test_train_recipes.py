@@ -1,0 +1,46 @@
+"""What the Train tab can start with the real trainer, and a run that stands on another."""
+
+import json
+
+import pytest
+from fastapi.testclient import TestClient
+
+from backend.workspace import Workspace
+from training.recipes import find_recipe, recipe_names
+
+
+def command(client: TestClient, **options: object) -> tuple[int, str]:
+    """The status and the command line, or the sentence, of an order for OAA+."""
+    order = {"recipe": "oaaplus", "data": "tagged", "options": {"preset": "scenes", **options}}
+    answer = client.get("/tagmask/api/train/command", params={"order": json.dumps(order)})
+    return answer.status_code, answer.json().get("command") or answer.text
+
+
+@pytest.fixture
+def oaa(workspace: Workspace) -> int:
+    """A finished run of oaa."""
+    run = workspace.store.runs.add("oaa 1", "oaa", "runs/1-oaa", {}, None)
+    workspace.store.runs.finish(run, {}, None)
+    return run
+
+
+def test_every_recipe_that_learns_or_labels_can_be_started(client: TestClient) -> None:
+    offered = set(client.get("/tagmask/api/train/setup").json()["recipes"])
+    assert offered == {name for name in recipe_names() if find_recipe(name).makes != ("data",)}
+
+
+def test_a_run_that_stands_on_another_gets_its_folder(
+    client: TestClient, workspace: Workspace, oaa: int
+) -> None:
+    status, line = command(client, from_=f"run:{oaa}")
+    assert status == 200
+    assert f"--from {workspace.root / 'runs' / '1-oaa'}" in line
+
+
+@pytest.mark.parametrize("given", ["", "run:999", "run:x", "/etc", "shipped:scenes-slim"])
+def test_a_run_that_is_not_there_is_refused_in_a_sentence(
+    client: TestClient, oaa: int, given: str
+) -> None:
+    status, said = command(client, from_=given)
+    assert 400 <= status < 500
+    assert "Choose the run" in said or "There is no" in said
