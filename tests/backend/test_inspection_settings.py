@@ -36,7 +36,7 @@ from backend.maps.crf import PRESETS
         ({"oaa_pass": 1.5}, "oaa_pass was 1.5; a pass is a whole number"),
         ({"oaa_fusion": "median"}, "oaa_fusion was 'median'; accepted are max, mean"),
         ({"erase": 1.1}, "erase was 1.1; accepted is 0 to 1"),
-        ({"sigma": 10}, "sigma was 10; accepted is 0 to 0.1"),
+        ({"sigma": 10}, "sigma was 10; accepted is 0 to 1"),
         ({"scale": 0}, "scale was 0; accepted is 0.1 to 1"),
         ({"scale": None}, "scale was None"),
         ({"reliable": "high"}, "reliable was 'high'"),
