@@ -90,6 +90,7 @@ def _live_in(browser: Browser, address: str) -> None:
     page.locator("#tm-train .tr-freeze-go").click()
     page.wait_for_timeout(1000)
     page.locator("#tr-data").select_option(index=0)
+    page.locator("#tr-recipe").select_option("oaa")
     page.locator('#tm-train [data-preset="scenes"]').click()
     page.locator("#tm-train .tr-go").click()
     page.locator("#tm-train .tr-inspect").wait_for(timeout=600_000)
@@ -101,6 +102,16 @@ def _take(browser: Browser, address: str, theme: str, width: int, height: int) -
     page.locator('.tmv-panel[data-stage="sal.score"] .tmv-caption span').wait_for(timeout=WAIT)
     page.locator('.tmv-panel[data-stage="saliency"] .tmv-picture').first.hover()
     _shoot(page, "inspect", theme, width)
+    name = page.evaluate("new URLSearchParams(location.hash.slice(1)).get('image')")
+    weights = page.locator("#tm-inspect optgroup[label='Trained here'] option").first
+    run = weights.get_attribute("value")
+    page.goto(f"{address}/#image={name}&weights={run}&weights2=shipped:scenes-slim")
+    page.reload()
+    page.locator('.tmv-panel[data-stage="sal.score"] .tmv-caption span').nth(1).wait_for(
+        timeout=WAIT
+    )
+    _shoot(page, "compare", theme, width)
+    page.keyboard.press("c")
     _tab(page, "Curate")
     page.locator("#tm-curate[data-shown]").wait_for(timeout=WAIT)
     _shoot(page, "curate", theme, width)

@@ -71,7 +71,7 @@ class EcsNet(TagLearning):
     crop_most: float = restated(TagLearning, "crop_most", 768 / 448, "ECS-Net 4.2: to 768")
     batch: int = restated(TagLearning, "batch", 8, "ECS-Net 4.2", light=16, scenes=32)
     steps: int = restated(TagLearning, "steps", 0)
-    epochs: int = restated(TagLearning, "epochs", 8, "ECS-Net 4.2")
+    epochs: int = restated(TagLearning, "epochs", 8, "ECS-Net 4.2", light=8)
     learning_rate: float = restated(
         TagLearning, "learning_rate", 5e-3, "ECS-Net 4.2: 0.05 without a momentum, so a tenth"
     )

@@ -116,7 +116,7 @@ export class Chart {
       if (ys === null) stroke(pen, [[area.left, at(percents, tick)], [area.right, at(percents, tick)]], colours.line, 1);
       else stroke(pen, [[area.right, at(percents, tick)], [area.right + 4, at(percents, tick)]], colours.strong, 1);
       pen.fillStyle = colours.text;
-      pen.fillText(`${figure(clean(tick))}%`, area.right + 8, at(percents, tick));
+      pen.fillText(`${Number(clean(tick).toFixed(1))}%`, area.right + 8, at(percents, tick));
     }
     pen.textBaseline = "top";
     pen.textAlign = "center";

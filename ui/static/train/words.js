@@ -61,7 +61,7 @@ export function figure(value) {
 
 /** "learning_rate" -> "Learning rate"; names of measures that are words of the field stay so. */
 export function label(name) {
-  const known = { miou: "mIoU", from_: "Learn from", total: "Loss", images_per_second: "Images/s", tag_accuracy: "Tag accuracy", validation_accuracy: "Validation accuracy", map_miou: "Map mIoU", crf: "CRF" };
+  const known = { miou: "mIoU", from_: "Learn from", total: "Loss", images_per_second: "Images/s", tag_accuracy: "Tag accuracy", validation_accuracy: "Validation accuracy", map_miou: "Map mIoU", cam_miou: "CAM mIoU", cam_threshold: "CAM threshold", crf: "CRF" };
   if (known[name]) return known[name];
   const text = name.replaceAll("_", " ");
   return text.charAt(0).toUpperCase() + text.slice(1);
