@@ -26,10 +26,10 @@ class EcsMaps(NamedTuple):
 
 
 class EcsLook(NamedTuple):
-    """Both passes at test time. scores (N,C) logits; cam, refined: F's raw maps (N,C,h,w); erased
-    (N,3,H,W): the image, blurred inside region (N,1,H,W) bool; erased_cam (N,C,h',w'): F' raw maps
-    of it; labels int64 (N,h',w'): the class index (0 background, then the outputs) that F' gives
-    each pixel; reliable, and what each rule removed: bool (N,h',w').
+    """Both passes at test time. scores (N,C) logits; cam, refined: F's maps (N,C,h,w); erased
+    (N,3,H,W): the image, blurred inside region (N,1,H,W) bool; erased_cam (N,C,h',w'): F' maps of
+    it, those that labels are read from; labels int64 (N,h',w'): the class index (0 background, then
+    the outputs) that F' gives each pixel; reliable, and what each rule removed: bool (N,h',w').
     """
 
     scores: torch.Tensor
@@ -64,6 +64,7 @@ class EcsNet(nn.Module):
         head_start: str = "gauss",
         refine: bool = True,
         final: Literal["refined", "cam"] = "refined",
+        label_source: Literal["cam", "refined"] = "cam",
         overlay: tuple[int, ...] = (5, 7, 12),
         scale: float = 0.5,
         erase: float = 0.6,
@@ -75,7 +76,7 @@ class EcsNet(nn.Module):
             raise ValueError(f"A classifier has at least one class; {num_classes} were asked for.")
         self.backbone = build_backbone(backbone_name, stride=stride, frozen_norm=frozen_norm)
         self.num_classes = num_classes
-        self.final = final
+        self.final, self.label_source = final, label_source
         self.overlay = tuple(overlay)
         self.scale, self.erase, self.sigma, self.reliable = scale, erase, sigma, reliable
         self.settings: dict[str, Any] = {
@@ -86,6 +87,7 @@ class EcsNet(nn.Module):
             "frozen_norm": frozen_norm,
             "refine": refine,
             "final": final,
+            "label_source": label_source,
             "overlay": list(self.overlay),
             "scale": scale,
             "erase": erase,
@@ -121,6 +123,10 @@ class EcsNet(nn.Module):
         maps = seen.cam if self.final == "cam" else seen.refined
         return ClassifierOutput(seen.scores, class_attention(maps, tags))
 
+    def teaching(self, second: EcsMaps) -> torch.Tensor:
+        """The maps of F' that its labels are read from (Table 3)."""
+        return second.refined if self.label_source == "refined" else second.cam
+
     def look(
         self,
         images: torch.Tensor,
@@ -135,7 +141,7 @@ class EcsNet(nn.Module):
         first = self(scaled(images, self.scale if scale is None else scale))
         region = to_erase(first.cam, tags, self.erase if erase is None else erase, images.shape[2:])
         erased = blurred_inside(images, region, self.sigma if sigma is None else sigma)
-        second = self(erased).cam
+        second = self.teaching(self(erased))
         threshold = self.reliable if reliable is None else reliable
         return EcsLook(
             first.scores,

@@ -109,6 +109,7 @@ def run(settings: EcsNet, run: "Run") -> dict[str, Any]:
             head_start=settings.head_start,
             refine=settings.refine,
             final=settings.final,  # type: ignore[arg-type]
+            label_source=settings.label_source,  # type: ignore[arg-type]
             overlay=settings.overlay,
             scale=settings.beta,
             erase=settings.delta,

@@ -145,7 +145,9 @@ class Ecs(Method):
             found = cast(EcsNet, network)
             region = to_erase(first.cam, scene.tag_row, settings.erase, scene.batch.shape[2:])
             erased = blurred_inside(scene.batch, region, settings.sigma)
-            # The class maps alone: F' is never refined.
+            if found.label_source == "refined":
+                return Second(region, found(erased).refined)
+            # The class maps alone: without their affinity the second pass is the faster.
             return Second(region, found.classifier(found.backbone(erased)))
 
         made_from = (scene.made_for, settings.scale, settings.erase, settings.sigma)
