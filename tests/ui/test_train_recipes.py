@@ -44,3 +44,16 @@ def test_a_run_that_is_not_there_is_refused_in_a_sentence(
     status, said = command(client, from_=given)
     assert 400 <= status < 500
     assert "Choose the run" in said or "There is no" in said
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "film/99999999999999999999/photographs.jpg",
+        "jobs?job=99999999999999999999",
+        "jobs?job=1&after=99999999999999999999",
+        "jobs?job=1&log=-99999999999999999999",
+    ],
+)
+def test_numbers_beyond_what_a_database_keeps_are_refused(client: TestClient, path: str) -> None:
+    assert 400 <= client.get(f"/tagmask/api/train/{path}").status_code < 500

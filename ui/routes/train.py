@@ -25,6 +25,9 @@ _WAKE_EVERY = 5.0
 # A frame's address carries its time: one that is made again after a resume has another.
 FOR_AN_HOUR = {"Cache-Control": "private, max-age=3600"}
 
+# What SQLite and every reader of JSON keep exact.
+WholeNumber = Annotated[int, Field(ge=-(2**53), le=2**53)]
+
 Name = Annotated[str, Field(min_length=1, max_length=64)]
 
 
@@ -50,7 +53,7 @@ class Freeze(BaseModel):
 class OneJob(BaseModel):
     """A job to cancel or to resume."""
 
-    job: int
+    job: WholeNumber
 
 
 def router(context: Context) -> APIRouter:
@@ -146,7 +149,9 @@ def router(context: Context) -> APIRouter:
         return _answer(job)
 
     @routes.get("/jobs")
-    def jobs(job: int = 0, after: int = -1, log: int = -1, rev: str = "") -> dict[str, Any]:
+    def jobs(
+        job: WholeNumber = 0, after: WholeNumber = -1, log: WholeNumber = -1, rev: str = ""
+    ) -> dict[str, Any]:
         """The jobs, if they changed since `rev`, and what is new of the one in view."""
         known = store.jobs.all(MOST_JOBS)
         now_rev, rows = listed.of(known)
@@ -160,7 +165,7 @@ def router(context: Context) -> APIRouter:
         }
 
     @routes.get("/film/{job}/{name}")
-    def film(job: int, name: str) -> Response:
+    def film(job: WholeNumber, name: str) -> Response:
         """A file of a job's film: photographs.jpg, or a frame such as 00000100.png."""
         folder = store.jobs.get(job).run_folder
         path = film_file(root / folder, name) if folder else None

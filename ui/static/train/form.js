@@ -113,7 +113,7 @@ export class Form {
       preset: this.preset, value: (this.state.recipe === "labels" && option.name === "weights") || option.name === "from_" ? order[option.name] : this.options[option.name],
       setup: this.setup, recipe: this.state.recipe, backbone: value("backbone"),
       disabled: option.name === "epochs" && Number(value("steps")) > 0,
-      change: (entered) => this.#enter(option.name, entered),
+      change: (entered) => this.#enter(option, entered),
     });
     const first = firstOf(this.state.recipe).map((name) => all.find((option) => option.name === name)).filter(Boolean);
     const rest = all.filter((option) => !first.includes(option));
@@ -121,25 +121,48 @@ export class Form {
     return el("section", {},
       el("div", { class: "tr-fields" }, first.map(shown)),
       rest.length ? el("details", { class: "tr-more", open },
-        el("summary", {}, `All options (${rest.length})`, changed ? el("span", { class: "tm-badge" }, `${changed} changed`) : null),
+        el("summary", {}, `All options (${rest.length})`, el("span", { class: "tm-badge tr-changed", hidden: !changed }, `${changed} changed`)),
         el("div", { class: "tr-fields" }, rest.map(shown))) : null,
-      Object.keys(this.options).length ? el("button", { type: "button", class: "tm-button quiet small tr-reset", onclick: () => this.#set({ options: { ...this.state.options, [this.state.recipe]: {} } }) }, "Reset to the preset") : null);
+      el("button", { type: "button", class: "tm-button quiet small tr-reset", hidden: !Object.keys(this.options).length, onclick: () => this.#set({ options: { ...this.state.options, [this.state.recipe]: {} } }) }, "Reset to the preset"));
   }
 
-  #enter(name, entered) {
+  #enter(option, entered) {
     const options = { ...this.options };
-    if (entered === undefined) delete options[name];
-    else options[name] = entered;
-    this.#set({ options: { ...this.state.options, [this.state.recipe]: options } });
+    if (entered === undefined) delete options[option.name];
+    else options[option.name] = entered;
+    const change = { options: { ...this.state.options, [this.state.recipe]: options } };
+    // What is typed is told when the field is left: fields made anew then would lose the next one's focus and its first keys.
+    const chosen = option.type === "flag" || option.choices?.length || CHOSEN.includes(option.name);
+    if (chosen) return this.#set(change);
+    this.#keep(change);
+    this.#mark(option.name);
+    this.#preview();
+  }
+
+  /** Shows what a typed value changes elsewhere in the form. */
+  #mark(name) {
+    const field = (option) => document.getElementById(`tr-${this.state.recipe}-${option}`);
+    field(name)?.closest(".tr-field")?.classList.toggle("changed", this.options[name] !== undefined);
+    const steps = this.recipe.options.find((option) => option.name === "steps");
+    if (steps && field("epochs")) field("epochs").disabled = Number(this.options.steps ?? presetValue(steps, this.preset)) > 0;
+    const first = firstOf(this.state.recipe);
+    const changed = Object.keys(this.options).filter((option) => !first.includes(option)).length;
+    const badge = this.body.querySelector(".tr-changed");
+    if (badge) Object.assign(badge, { hidden: !changed, textContent: `${changed} changed` });
+    this.body.querySelector(".tr-reset").hidden = !Object.keys(this.options).length;
   }
 
   #set(change) {
+    this.#keep(change);
+    this.#render();
+  }
+
+  #keep(change) {
     Object.assign(this.state, change);
     this.key = null;
     try {
       localStorage.setItem(this.storage, JSON.stringify(this.state));
     } catch { /* A full or forbidden storage costs only that the form is not remembered. */ }
-    this.#render();
   }
 
   #kept() {
@@ -196,6 +219,9 @@ export class Form {
     }
   }
 }
+
+// Options that are chosen from a list, whatever their type.
+const CHOSEN = ["weights", "from_"];
 
 const PRESET_TITLES = {
   paper: "The paper's own numbers: a GPU and hours",

@@ -1,0 +1,49 @@
+"""The Train tab's form by keyboard and mouse: what is typed stays, wherever one goes next."""
+
+TIMEOUT = 30_000
+
+
+def field(page, name: str):
+    return page.locator(f"#tr-classify-{name}")
+
+
+def opened(page):
+    page.get_by_role("tab", name="Train", exact=True).click()
+    field(page, "epochs").wait_for(timeout=TIMEOUT)
+    page.locator("#tm-train [data-preset='scenes']").click()
+
+
+def test_a_value_typed_after_tabbing_from_a_changed_field_is_kept(page):
+    opened(page)
+    field(page, "epochs").fill("3")
+    page.keyboard.press("Tab")
+    page.keyboard.type("7")
+    page.keyboard.press("Tab")
+    command = page.locator("#tm-train .tr-command")
+    page.wait_for_function(
+        "() => document.querySelector('#tm-train .tr-command').textContent.includes('--seed 7')"
+    )
+    assert "--epochs 3" in command.inner_text()
+    assert field(page, "seed").input_value() == "7"
+
+
+def test_one_click_goes_from_a_changed_field_to_another(page):
+    opened(page)
+    field(page, "epochs").fill("4")
+    field(page, "seed").click()
+    assert page.evaluate("document.activeElement.id") == "tr-classify-seed"
+
+
+def test_reset_and_the_count_of_changes_follow_what_is_typed(page):
+    opened(page)
+    page.locator("#tm-train .tr-more summary").click()
+    reset, badge = page.locator("#tm-train .tr-reset"), page.locator("#tm-train .tr-changed")
+    assert not reset.is_visible()
+    assert not badge.is_visible()
+    field(page, "momentum").fill("0.5")
+    field(page, "momentum").press("Tab")
+    assert badge.inner_text() == "1 changed"
+    reset.click()
+    field(page, "momentum").wait_for(timeout=TIMEOUT)
+    assert field(page, "momentum").input_value() == "0.9"
+    assert not badge.is_visible()
