@@ -23,21 +23,26 @@ class Starts(Protocol):
     def weights(self) -> str: ...
 
 
-class HeadSettings(Starts, Protocol):
-    """What a recipe's settings say of a trunk and the head on it."""
+class TrunkSettings(Starts, Protocol):
+    """What a recipe's settings say of a trunk and how the layers on it begin."""
 
     @property
     def stride(self) -> int: ...
-    @property
-    def head_layers(self) -> int: ...
-    @property
-    def head_channels(self) -> int: ...
     @property
     def dropout(self) -> float: ...
     @property
     def frozen_norm(self) -> bool: ...
     @property
     def head_start(self) -> str: ...
+
+
+class HeadSettings(TrunkSettings, Protocol):
+    """What a recipe's settings say of a trunk and a head of 3x3 layers on it."""
+
+    @property
+    def head_layers(self) -> int: ...
+    @property
+    def head_channels(self) -> int: ...
 
 
 class OnBackbone(Protocol):
@@ -51,16 +56,26 @@ def cam_classifier(
     settings: HeadSettings, classes: int, kind: type[CamClassifier] = CamClassifier
 ) -> CamClassifier:
     """The classification network of these settings, with random weights."""
-    return kind(
-        settings.backbone,
-        classes,
-        stride=settings.stride or None,
-        head_channels=settings.head_channels,
-        head_layers=settings.head_layers,
-        dropout=settings.dropout,
-        frozen_norm=settings.frozen_norm,
-        head_start=settings.head_start,
-    )
+    return kind(settings.backbone, classes, **head_of(settings))
+
+
+def trunk_of(settings: TrunkSettings) -> dict[str, Any]:
+    """The keywords that every network on a backbone takes from its settings."""
+    return {
+        "stride": settings.stride or None,
+        "dropout": settings.dropout,
+        "frozen_norm": settings.frozen_norm,
+        "head_start": settings.head_start,
+    }
+
+
+def head_of(settings: HeadSettings) -> dict[str, Any]:
+    """`trunk_of` and the shape of a head of 3x3 layers."""
+    return {
+        **trunk_of(settings),
+        "head_channels": settings.head_channels,
+        "head_layers": settings.head_layers,
+    }
 
 
 def trunk_weights(settings: Starts, run: Run) -> BackboneWeights | None:

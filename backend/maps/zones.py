@@ -82,11 +82,18 @@ def strongest_attention(maps: "torch.Tensor", tags: "torch.Tensor") -> "torch.Te
             f"maps must have the shape (N, C, H, W) and tags (N, C), but have {tuple(maps.shape)} "
             f"and {tuple(tags.shape)}."
         )
-    positive = maps.detach().float().relu()
+    scaled = in_unit_range(maps.detach().float())
+    return (scaled * (tags > 0)[:, :, None, None]).amax(dim=1, keepdim=True)
+
+
+def in_unit_range(maps: "torch.Tensor") -> "torch.Tensor":
+    """Maps torch (N,C,H,W), ReLU first, each from its minimum to its maximum; a constant one is
+    zero.
+    """
+    positive = maps.relu()
     positive = positive - positive.amin(dim=(2, 3), keepdim=True)
     peak = positive.amax(dim=(2, 3), keepdim=True)
-    scaled = positive / peak.masked_fill(peak <= 0, 1)
-    return (scaled * (tags > 0)[:, :, None, None]).amax(dim=1, keepdim=True)
+    return positive / peak.masked_fill(peak <= 0, 1)
 
 
 def batch_zones(attention: "torch.Tensor", high: float, low: float) -> "torch.Tensor":

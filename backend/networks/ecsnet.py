@@ -9,7 +9,7 @@ from torch.nn import functional
 from backend.networks.backbones import build_backbone
 from backend.networks.classifier import ClassifierOutput
 from backend.networks.head import start_layers
-from backend.networks.refine import PixelCorrelation, spread_by
+from backend.networks.refine import PixelCorrelation
 
 EPSILON = 1e-5
 
@@ -24,25 +24,9 @@ class EcsMaps(NamedTuple):
     scores: torch.Tensor
     refined_scores: torch.Tensor
 
-
-class EcsLook(NamedTuple):
-    """Both passes at test time. scores (N,C) logits; cam, refined: F's maps (N,C,h,w); erased
-    (N,3,H,W): the image, blurred inside region (N,1,H,W) bool; erased_cam (N,C,h',w'): F' maps of
-    it, those that labels are read from; labels int64 (N,h',w'): the class index (0 background, then
-    the outputs) that F' gives each pixel; reliable, and what each rule removed: bool (N,h',w').
-    """
-
-    scores: torch.Tensor
-    cam: torch.Tensor
-    refined: torch.Tensor
-    region: torch.Tensor
-    erased: torch.Tensor
-    erased_cam: torch.Tensor
-    labels: torch.Tensor
-    reliable: torch.Tensor
-    in_region: torch.Tensor
-    background: torch.Tensor
-    unsure: torch.Tensor
+    def of(self, kind: str) -> torch.Tensor:
+        """The maps by the name that settings call them by: "cam" or "refined"."""
+        return self.refined if kind == "refined" else self.cam
 
 
 class EcsNet(nn.Module):
@@ -113,45 +97,15 @@ class EcsNet(nn.Module):
         scores = cam.mean(dim=(2, 3))
         if self.refine is None:
             return EcsMaps(cam, cam.relu(), scores, scores)
-        affinity = self.refine.affinity(images, fourth, fifth, cam.shape[2:])
-        refined = spread_by(affinity, cam.relu())
-        return EcsMaps(cam, refined, scores, spread_by(affinity, cam).mean(dim=(2, 3)))
+        # One affinity spreads the heat and, for the scores, the raw maps.
+        both = torch.cat([cam.relu(), cam], dim=1)
+        heat, raw = self.refine(both, images, fourth, fifth).chunk(2, dim=1)
+        return EcsMaps(cam, heat, scores, raw.mean(dim=(2, 3)))
 
     def attend(self, images: torch.Tensor, tags: torch.Tensor) -> ClassifierOutput:
         """The refined maps E of one look in 0..1 (Eq. 1), or the CAMs where `final` says so."""
         seen = self(images)
-        maps = seen.cam if self.final == "cam" else seen.refined
-        return ClassifierOutput(seen.scores, class_attention(maps, tags))
-
-    def teaching(self, second: EcsMaps) -> torch.Tensor:
-        """The maps of F' that its labels are read from (Table 3)."""
-        return second.refined if self.label_source == "refined" else second.cam
-
-    def look(
-        self,
-        images: torch.Tensor,
-        tags: torch.Tensor,
-        *,
-        erase: float | None = None,
-        sigma: float | None = None,
-        scale: float | None = None,
-        reliable: float | None = None,
-    ) -> EcsLook:
-        """Every step between both passes, with other numbers where they are given."""
-        first = self(scaled(images, self.scale if scale is None else scale))
-        region = to_erase(first.cam, tags, self.erase if erase is None else erase, images.shape[2:])
-        erased = blurred_inside(images, region, self.sigma if sigma is None else sigma)
-        second = self.teaching(self(erased))
-        threshold = self.reliable if reliable is None else reliable
-        return EcsLook(
-            first.scores,
-            first.cam,
-            first.refined,
-            region,
-            erased,
-            second,
-            *reliable_labels(second, tags, region, threshold),
-        )
+        return ClassifierOutput(seen.scores, class_attention(seen.of(self.final), tags))
 
 
 class Reliable(NamedTuple):

@@ -7,6 +7,8 @@ from torch.nn import functional
 FOURTH_WIDTH, FIFTH_WIDTH = 64, 128
 # A colour counts less than what stands there: the trunk's features tell objects apart.
 COLOUR_WEIGHT = 0.3
+# The entries of the affinity that are held at a time where no gradient is wanted: 64 MB.
+STRIP = 1 << 24
 
 
 class PixelCorrelation(nn.Module):
@@ -32,13 +34,22 @@ class PixelCorrelation(nn.Module):
     def forward(
         self, maps: torch.Tensor, images: torch.Tensor, fourth: torch.Tensor, fifth: torch.Tensor
     ) -> torch.Tensor:
-        """Refined maps (N,C,h,w) of the same range; images (N,3,H,W) normalised."""
-        return spread_by(self.affinity(images, fourth, fifth, maps.shape[2:]), maps)
+        """Refined maps (N,C,h,w) of the same range; images (N,3,H,W) normalised.
 
-    def affinity(
+        Where nothing is learnt the affinity is made in strips of rows: that of an image at twice
+        the paper's size has 157 million entries.
+        """
+        alike = self.embedded(images, fourth, fifth, maps.shape[2:])
+        flat = maps.flatten(2).to(alike.dtype)
+        cells = alike.shape[2]
+        strip = cells if alike.requires_grad else max(1, STRIP // (cells * len(alike)))
+        spread = [flat @ affinity(rows, alike).mT for rows in alike.split(strip, dim=2)]
+        return torch.cat(spread, dim=2).view_as(maps)
+
+    def embedded(
         self, images: torch.Tensor, fourth: torch.Tensor, fifth: torch.Tensor, size: torch.Size
     ) -> torch.Tensor:
-        """float (N,P,P) over the P cells of `size`: rows sum to 1, every cell is like itself."""
+        """What the P cells of `size` are compared by: unit vectors (N,D,P)."""
 
         def sized(features: torch.Tensor) -> torch.Tensor:
             if features.shape[2:] == size:
@@ -57,16 +68,15 @@ class PixelCorrelation(nn.Module):
             ],
             dim=1,
         )
-        alike = functional.normalize(self.embed(features).flatten(2), dim=1)
-        cosine = (alike.transpose(1, 2) @ alike).relu()
-        return cosine / (cosine.sum(dim=2, keepdim=True) + 1e-5)
+        return functional.normalize(self.embed(features).flatten(2), dim=1)
+
+
+def affinity(rows: torch.Tensor, alike: torch.Tensor) -> torch.Tensor:
+    """How alike cells are: unit vectors (N,D,R) and (N,D,P) -> (N,R,P) >= 0, rows of sum 1."""
+    cosine = (rows.mT @ alike).relu()
+    return cosine / (cosine.sum(dim=2, keepdim=True) + 1e-5)
 
 
 def centred(features: torch.Tensor) -> torch.Tensor:
     """Features (N,C,h,w) minus their mean over the image."""
     return features - features.mean(dim=(2, 3), keepdim=True)
-
-
-def spread_by(affinity: torch.Tensor, maps: torch.Tensor) -> torch.Tensor:
-    """Maps (N,C,h,w), each cell the mean of all cells by its row of affinity (N,P,P)."""
-    return (maps.flatten(2).to(affinity.dtype) @ affinity.transpose(1, 2)).view_as(maps)

@@ -5,7 +5,12 @@ from typing import Any, Literal, NamedTuple
 import torch
 from torch import nn
 
-from backend.maps.zones import batch_zones, conditional_relu, strongest_attention
+from backend.maps.zones import (
+    batch_zones,
+    conditional_relu,
+    in_unit_range,
+    strongest_attention,
+)
 from backend.networks.backbones import build_backbone
 from backend.networks.classifier import ClassifierOutput
 from backend.networks.head import new_head
@@ -99,47 +104,40 @@ class SeeNet(nn.Module):
 
     def forward(self, images: torch.Tensor, tags: torch.Tensor) -> SeeNetOutput:
         """All branches of normalised images (N,3,H,W) with tags (N,C) of 0 and 1."""
-        features = self.backbone(images)
-        maps_a = self.head_a(features)
-        attention = strongest_attention(maps_a, tags)
-        zones, maps_b = self.second(features, attention, self.high, self.low)
-        scores_c = None
-        if self.erasing != "acol":
-            # S_C sees the background alone, and nothing where no attention tells it apart.
-            seen = attention.amax(dim=(2, 3), keepdim=True) > 0
-            is_background = (attention < self.outside) & seen
-            head_c = self.head_b if self.head_c is None else self.head_c
-            scores_c = head_c(conditional_relu(features, is_background)).mean(dim=(2, 3))
-        return SeeNetOutput(
-            maps_a.mean(dim=(2, 3)), maps_b.mean(dim=(2, 3)), scores_c, maps_a, maps_b, zones
-        )
+        features, attention, seen = self._without_third(images, tags)
+        if self.erasing == "acol":
+            return seen
+        # S_C sees the background alone, and nothing where no attention tells it apart.
+        known = attention.amax(dim=(2, 3), keepdim=True) > 0
+        is_background = (attention < self.outside) & known
+        head = self.head_b if self.head_c is None else self.head_c
+        scores = head(conditional_relu(features, is_background)).mean(dim=(2, 3))
+        return seen._replace(scores_c=scores)
 
-    def look(
-        self,
-        images: torch.Tensor,
-        tags: torch.Tensor,
-        high: float | None = None,
-        low: float | None = None,
-    ) -> SeeNetOutput:
-        """A and B alone, as at test time, with other thresholds where they are given."""
-        features = self.backbone(images)
-        maps_a = self.head_a(features)
-        attention = strongest_attention(maps_a, tags)
-        zones, maps_b = self.second(
-            features,
-            attention,
-            self.high if high is None else high,
-            self.low if low is None else low,
-        )
-        return SeeNetOutput(
-            maps_a.mean(dim=(2, 3)), maps_b.mean(dim=(2, 3)), None, maps_a, maps_b, zones
-        )
+    def look(self, images: torch.Tensor, tags: torch.Tensor) -> SeeNetOutput:
+        """A and B alone, as at test time."""
+        return self._without_third(images, tags)[2]
 
     def attend(self, images: torch.Tensor, tags: torch.Tensor) -> ClassifierOutput:
         """The fused map M_F of each tag: the larger of both branches' maps, each first in 0..1."""
         seen = self.look(images, tags)
         fused = torch.maximum(in_unit_range(seen.maps_a), in_unit_range(seen.maps_b))
         return ClassifierOutput(seen.scores_a, fused)
+
+    def _without_third(
+        self, images: torch.Tensor, tags: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor, SeeNetOutput]:
+        """The trunk's features, the attention that the zones are cut from, and A's and B's part."""
+        features = self.backbone(images)
+        maps_a = self.head_a(features)
+        attention = strongest_attention(maps_a, tags)
+        zones, maps_b = self.second(features, attention, self.high, self.low)
+        scores_a, scores_b = maps_a.mean(dim=(2, 3)), maps_b.mean(dim=(2, 3))
+        return (
+            features,
+            attention,
+            SeeNetOutput(scores_a, scores_b, None, maps_a, maps_b, zones),
+        )
 
     def second(
         self, features: torch.Tensor, attention: torch.Tensor, high: float, low: float
@@ -152,11 +150,3 @@ class SeeNet(nn.Module):
             if self.erasing == "zero":
                 zones = zones.clamp(min=0)
         return zones, self.head_b(conditional_relu(features, zones))
-
-
-def in_unit_range(maps: torch.Tensor) -> torch.Tensor:
-    """Maps (N,C,h,w), ReLU first, each from its minimum to its maximum; a constant one is zero."""
-    positive = maps.relu()
-    positive = positive - positive.amin(dim=(2, 3), keepdim=True)
-    peak = positive.amax(dim=(2, 3), keepdim=True)
-    return positive / torch.where(peak > 0, peak, torch.ones_like(peak))

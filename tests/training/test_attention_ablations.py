@@ -43,9 +43,9 @@ def test_seenets_branches_cost_the_same_each(
     ("flags", "parts"),
     [
         ([], {"cam": 0.5, "refined": 0.5, "cam_erased": 0.5, "refined_erased": 0.5}),
-        (["--no-refine"], {"cam": 0.5, "cam_erased": 0.5}),
+        (["--no-refine", "--final", "cam"], {"cam": 0.5, "cam_erased": 0.5}),
         (["--no-erasing"], {"cam": 1, "refined": 1}),
-        (["--no-erasing", "--no-refine"], {"cam": 1}),
+        (["--no-erasing", "--no-refine", "--final", "cam"], {"cam": 1}),
     ],
 )
 def test_ecs_nets_maps_share_the_classification_loss_by_halves(
@@ -58,6 +58,24 @@ def test_ecs_nets_maps_share_the_classification_loss_by_halves(
     assert set(first) == {"total", *parts}
     for part, share in parts.items():
         assert first[part] == pytest.approx(share * LN2, abs=0.1)
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (["--no-erasing"], "--no-erasing leaves no second pass to be taught by"),
+        (["--no-refine"], "--no-refine leaves no refined map: add --final cam."),
+        (
+            ["--no-refine", "--final", "cam", "--label-source", "refined"],
+            "--no-refine leaves no refined map: add --label-source cam.",
+        ),
+    ],
+)
+def test_parts_that_need_one_another_are_not_taken_apart(
+    scenes: Path, tmp_path: Path, flags: list[str], said: str, capsys: pytest.CaptureFixture[str]
+):
+    assert train("ecsnet", scenes, tmp_path / "run", *flags) == 2
+    assert said in capsys.readouterr().err
 
 
 def test_an_empty_set_of_reliable_labels_teaches_nothing(scenes: Path, tmp_path: Path):

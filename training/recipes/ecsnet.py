@@ -7,6 +7,7 @@ open is an option here, and the README lists the readings.
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from training.errors import TrainingError
 from training.options import option, restated
 from training.recipes import BACKBONES, Recipe
 from training.tag_learning import TagLearning
@@ -88,6 +89,16 @@ class EcsNet(TagLearning):
     )
     map_fusion: str = restated(TagLearning, "map_fusion", "mean")
 
+    def __post_init__(self) -> None:
+        if self.supervision and not self.erasing:
+            raise TrainingError(
+                "--no-erasing leaves no second pass to be taught by: add --no-supervision."
+            )
+        wanted = {"--final": self.final, "--label-source": self.label_source}
+        for flag, source in wanted.items():
+            if source == "refined" and not self.refine:
+                raise TrainingError(f"--no-refine leaves no refined map: add {flag} cam.")
+
 
 def run(settings: EcsNet, run: "Run") -> dict[str, Any]:
     """Trains; writes weights.safetensors and maps/IMAGE/CLASS.png."""
@@ -97,16 +108,14 @@ def run(settings: EcsNet, run: "Run") -> dict[str, Any]:
 
     from backend.networks import ecsnet
     from training.bench import Bench
+    from training.networks import trunk_of
 
     bench = Bench(settings, run)
     network = bench.network(
         lambda classes: ecsnet.EcsNet(
             settings.backbone,
             classes,
-            stride=settings.stride or None,
-            dropout=settings.dropout,
-            frozen_norm=settings.frozen_norm,
-            head_start=settings.head_start,
+            **trunk_of(settings),
             refine=settings.refine,
             final=settings.final,  # type: ignore[arg-type]
             label_source=settings.label_source,  # type: ignore[arg-type]
@@ -138,7 +147,7 @@ def run(settings: EcsNet, run: "Run") -> dict[str, Any]:
         measures = {"tag_accuracy": right}
         late_enough = bench.batches.current_epoch >= settings.patience
         if settings.erasing and settings.supervision and late_enough:
-            second = passes[1].refined if settings.label_source == "refined" else passes[1].cam
+            second = passes[1].of(settings.label_source)
             found = ecsnet.reliable_labels(second, batch.tags, region, settings.theta)
             told = ecsnet.with_background(first.refined.float())
             told = functional.interpolate(

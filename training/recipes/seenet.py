@@ -65,6 +65,13 @@ class SeeNet(WithHead):
     decay_at: float = restated(WithHead, "decay_at", 0.6, "SeeNet 5.1: 15,000 of 25,000")
     map_flip: bool = restated(WithHead, "map_flip", True, "SeeNet 3.3", scenes=True)
 
+    def __post_init__(self) -> None:
+        if self.low > self.high:
+            raise TrainingError(
+                f"--low is {self.low:g} and --high {self.high:g}; the low threshold must not be "
+                "above the high one."
+            )
+
 
 def run(settings: SeeNet, run: "Run") -> dict[str, Any]:
     """Trains; writes weights.safetensors and the fused maps/IMAGE/CLASS.png."""
@@ -73,23 +80,14 @@ def run(settings: SeeNet, run: "Run") -> dict[str, Any]:
 
     from backend.networks import seenet
     from training.bench import Bench
+    from training.networks import head_of
 
-    if settings.low > settings.high:
-        raise TrainingError(
-            f"--low is {settings.low:g} and --high {settings.high:g}; the low threshold must not "
-            "be above the high one."
-        )
     bench = Bench(settings, run)
     network = bench.network(
         lambda classes: seenet.SeeNet(
             settings.backbone,
             classes,
-            stride=settings.stride or None,
-            head_channels=settings.head_channels,
-            head_layers=settings.head_layers,
-            dropout=settings.dropout,
-            frozen_norm=settings.frozen_norm,
-            head_start=settings.head_start,
+            **head_of(settings),
             erasing=settings.erasing,  # type: ignore[arg-type]
             shared_head=settings.shared_head,
             high=settings.high,

@@ -11,7 +11,6 @@ from backend.inspection.methods.method import Method, seen_at
 from backend.inspection.stages import Stage, StageMap
 from backend.maps import zones
 from backend.networks.seenet import SeeNet as Network
-from backend.networks.seenet import in_unit_range
 
 TREATED = {
     "seenet": "",
@@ -155,7 +154,7 @@ class SeeNet(Method):
 
 def unit(maps: torch.Tensor) -> np.ndarray:
     """Raw maps (1,K,h,w) each from its minimum to its maximum, as float32 (K,h,w)."""
-    return in_unit_range(maps)[0].float().cpu().numpy()
+    return zones.in_unit_range(maps)[0].float().cpu().numpy()
 
 
 def likely(maps: torch.Tensor) -> list[float]:

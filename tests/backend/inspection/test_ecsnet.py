@@ -7,7 +7,13 @@ import torch
 from backend.inspection import Caches, Settings, Truth
 from backend.inspection.methods.ecsnet import ERASED, UNSURE
 from backend.maps.attention import normalise, resize
-from backend.networks.ecsnet import class_attention
+from backend.networks.ecsnet import (
+    blurred_inside,
+    class_attention,
+    reliable_labels,
+    scaled,
+    to_erase,
+)
 
 from .conftest import CAT, DOG, HORSE, Counted, Make, by_stage, input_of
 
@@ -18,8 +24,13 @@ def test_every_step_is_the_networks_own_look(make: Make, image) -> None:
     bench = make("ecsnet")
     made = by_stage(bench.inspect(image, [CAT, DOG], Settings(reliable=0.6)))
     with torch.no_grad():
-        seen = bench.network.look(input_of(bench, image), TAGS, reliable=0.6)
-    first, second = (class_attention(maps, TAGS)[0].numpy() for maps in (seen.cam, seen.erased_cam))
+        network, whole = bench.network, input_of(bench, image)
+        seen = network(scaled(whole, network.scale)).cam
+        region = to_erase(seen, TAGS, network.erase, whole.shape[2:])
+        left = blurred_inside(whole, region, network.sigma)
+        of_erased = network(left).of(network.label_source)
+        found = reliable_labels(of_erased, TAGS, region, 0.6)
+    first, second = (class_attention(maps, TAGS)[0].numpy() for maps in (seen, of_erased))
     with torch.no_grad():
         whole = bench.network.attend(input_of(bench, image), TAGS).maps
     refined = normalise(resize(whole[0].numpy(), (48, 64)))
@@ -28,15 +39,15 @@ def test_every_step_is_the_networks_own_look(make: Make, image) -> None:
             expected = resize(maps, (48, 64))[column]
             assert made[f"ecsnet.{stage}:{tag}"].array == pytest.approx(expected, abs=1e-5)
         assert made[f"ecsnet.refined:{tag}"].array == pytest.approx(refined[column], abs=1e-5)
-    region = seen.region[0, 0].numpy()
+    region = region[0, 0].numpy()
     erased = made["ecsnet.erased"].array
     assert np.array_equal(erased[~region], image[~region])
     # the network saw the same blur: its own picture and ours agree to a rounding
-    own = seen.erased[0].permute(1, 2, 0).numpy() * 255
+    own = left[0].permute(1, 2, 0).numpy() * 255
     assert np.abs(erased - own).mean() < 2
     assert made["ecsnet.erased"].numbers["share"] == pytest.approx(region.mean())
-    side = 48 // seen.labels.shape[1]
-    kept = np.kron(np.where(seen.reliable[0], seen.labels[0], 0), np.ones((side, side), int))
+    side = 48 // found.labels.shape[1]
+    kept = np.kron(np.where(found.reliable[0], found.labels[0], 0), np.ones((side, side), int))
     codes = made["ecsnet.reliable"].array
     assert np.array_equal(np.where((codes > 0) & (codes < ERASED), codes, 0), kept)
 

@@ -6,18 +6,22 @@ import torch
 
 from backend.inspection import Caches, Settings
 from backend.maps.attention import normalise, resize
-from backend.maps.zones import ternary_mask
-from backend.networks.seenet import in_unit_range
+from backend.maps.zones import in_unit_range, ternary_mask
+from backend.networks.seenet import SeeNet
 
 from .conftest import CAT, DOG, HORSE, Counted, Make, by_stage, input_of
 
 TAGS = torch.tensor([[1.0, 1.0, 0.0]])
 
 
-def looked(bench, image: np.ndarray, **thresholds: float) -> tuple[np.ndarray, np.ndarray]:
+def looked(
+    bench, image: np.ndarray, high: float = 0.7, low: float = 0.05
+) -> tuple[np.ndarray, np.ndarray]:
     """Branch A's and B's maps of cat and dog in 0..1 at the network's grid."""
+    again = SeeNet(**{**bench.network.settings, "high": high, "low": low}).eval()
+    again.load_state_dict(bench.network.state_dict())
     with torch.no_grad():
-        seen = bench.network.look(input_of(bench, image), TAGS, **thresholds)
+        seen = again.look(input_of(bench, image), TAGS)
     a, b = (in_unit_range(maps)[0, :2].numpy() for maps in (seen.maps_a, seen.maps_b))
     return a, b
 

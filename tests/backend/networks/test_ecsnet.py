@@ -170,44 +170,8 @@ def test_the_overlay_is_laid_where_it_is_asked_for_alone() -> None:
             network.backbone(IMAGES), network.classifier.weight, network.classifier.bias, padding=1
         )
         torch.testing.assert_close(network(IMAGES).cam, plain)
-        torch.testing.assert_close(network.look(IMAGES, TAGS, sigma=0.0).erased_cam, plain)
         network.overlay = ()
         torch.testing.assert_close(network(IMAGES, overlaid=True).cam, plain)
-
-
-def test_a_look_shows_every_step_between_both_passes() -> None:
-    network = small(scale=0.5, erase=0.6, sigma=0.02, reliable=0.8)
-    with torch.no_grad():
-        seen = network.look(IMAGES, TAGS)
-        half = functional.interpolate(
-            IMAGES, scale_factor=0.5, mode="bilinear", align_corners=False, antialias=True
-        )
-        torch.testing.assert_close(seen.cam, network(half).cam, atol=1e-5, rtol=1e-4)
-        assert seen.cam.shape[2:] == (12, 16)
-        torch.testing.assert_close(seen.scores, seen.cam.mean(dim=(2, 3)))
-        region = to_erase(seen.cam, TAGS, 0.6, torch.Size((96, 128)))
-        assert torch.equal(seen.region, region)
-        assert torch.equal(seen.erased, blurred_inside(IMAGES, region, 0.02))
-        torch.testing.assert_close(seen.erased_cam, network(seen.erased).cam)
-        assert seen.erased_cam.shape[2:] == (24, 32)
-        expected = reliable_labels(seen.erased_cam, TAGS, region, 0.8)
-    for name in expected._fields:
-        assert torch.equal(getattr(seen, name), getattr(expected, name))
-    assert seen.reliable.any()
-    assert not (seen.reliable & (seen.in_region | seen.background | seen.unsure)).any()
-
-
-def test_other_numbers_hold_for_one_look() -> None:
-    network = small()
-    with torch.no_grad():
-        plain = network.look(IMAGES, TAGS)
-        other = network.look(IMAGES, TAGS, erase=1.1, scale=1.0, reliable=1.1)
-        again = network.look(IMAGES, TAGS)
-    assert not other.region.any()
-    assert torch.equal(other.erased, IMAGES)
-    assert other.cam.shape == other.erased_cam.shape
-    assert not other.reliable.any()
-    assert torch.equal(again.labels, plain.labels)
 
 
 @pytest.mark.parametrize(
@@ -248,8 +212,10 @@ def test_the_settings_build_the_same_network_again() -> None:
     again.load_state_dict(network.state_dict())
     assert again.settings == network.settings
     with torch.no_grad():
-        for one, other in zip(network.look(IMAGES, TAGS), again.look(IMAGES, TAGS), strict=True):
+        for one, other in zip(network(IMAGES), again(IMAGES), strict=True):
             assert torch.equal(one, other)
+        ours, theirs = network.attend(IMAGES, TAGS), again.attend(IMAGES, TAGS)
+        assert torch.equal(ours.maps, theirs.maps)
 
 
 def test_a_network_without_classes_is_refused() -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from backend.networks.refine import FIFTH_WIDTH, FOURTH_WIDTH, PixelCorrelation
+from backend.networks.refine import FIFTH_WIDTH, FOURTH_WIDTH, PixelCorrelation, affinity
 
 
 def module(fourth: int = 6, fifth: int = 8) -> PixelCorrelation:
@@ -24,12 +24,37 @@ def seen(side: int = 6) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
 
 def test_every_row_of_the_affinity_is_a_weighted_mean() -> None:
     images, fourth, fifth = seen()
-    affinity = module().affinity(images, fourth, fifth, torch.Size((6, 6)))
-    assert affinity.shape == (2, 36, 36)
-    assert affinity.min() >= 0
-    torch.testing.assert_close(affinity.sum(dim=2), torch.ones(2, 36), atol=1e-4, rtol=0)
+    alike = module().embedded(images, fourth, fifth, torch.Size((6, 6)))
+    found = affinity(alike, alike)
+    assert found.shape == (2, 36, 36)
+    assert found.min() >= 0
+    torch.testing.assert_close(found.sum(dim=2), torch.ones(2, 36), atol=1e-4, rtol=0)
     # No cell is more like another than like itself.
-    assert torch.equal(affinity.argmax(dim=2), torch.arange(36).expand(2, -1))
+    assert torch.equal(found.argmax(dim=2), torch.arange(36).expand(2, -1))
+
+
+@pytest.mark.parametrize("entries", [1, 100, 36 * 36])
+def test_strips_of_the_affinity_make_the_same_map(
+    entries: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    maps = torch.randn(2, 3, 6, 6, generator=torch.Generator().manual_seed(2))
+    refine = module()
+    whole = refine(maps, *seen())
+    sizes = []
+    of = affinity
+    monkeypatch.setattr("backend.networks.refine.STRIP", entries)
+    monkeypatch.setattr(
+        "backend.networks.refine.affinity",
+        lambda rows, alike: sizes.append(rows.shape[2]) or of(rows, alike),
+    )
+    with torch.no_grad():
+        torch.testing.assert_close(refine(maps, *seen()), whole)
+    assert sum(sizes) == 36
+    assert max(sizes) * 36 * 2 <= max(entries, 72)
+    # Where a gradient is wanted, the whole is made at once.
+    sizes.clear()
+    refine(maps, *seen()).sum().backward()
+    assert sizes == [36]
 
 
 def test_a_constant_map_stays_constant() -> None:

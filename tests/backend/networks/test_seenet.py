@@ -179,16 +179,6 @@ def test_the_third_branch_is_dropped_at_test_time() -> None:
         assert torch.equal(network.attend(IMAGES, TAGS).maps, before)
 
 
-def test_a_look_takes_other_thresholds_without_keeping_them() -> None:
-    network = small()
-    with torch.no_grad():
-        plain = network.look(IMAGES, TAGS)
-        wide = network.look(IMAGES, TAGS, high=0.2, low=0.2)
-        assert set(wide.zones.unique().tolist()) == {-1.0, 0.0}
-        assert torch.equal(network.look(IMAGES, TAGS).zones, plain.zones)
-    assert torch.equal(plain.maps_a, wide.maps_a)
-
-
 @pytest.mark.parametrize("erasing", ["seenet", "zero", "acol"])
 @pytest.mark.parametrize("shared", [False, True])
 def test_the_settings_build_the_same_network_again(erasing: str, shared: bool) -> None:
