@@ -33,6 +33,7 @@ ONE_AT_A_TIME = threading.Lock()
 
 ONCE = ("--map-scales", "1", "--no-map-flip")
 MIRRORED = ("--map-scales", "1")
+PARTS = (0.2, 0.5, 0.8)
 OAA = Training("oaa", "oaa", ("--history", "100000", *ONCE))
 ECS_CAM = ("--no-erasing", "--no-supervision", "--no-refine", "--final", "cam")
 PLAIN = ("--overlay", "none", "--beta", "1")
@@ -41,6 +42,11 @@ TRAININGS = (
     OAA,
     Training("oaaplus-hl", "oaaplus", ONCE, OAA),
     Training("oaaplus-mce", "oaaplus", ("--loss", "mce", *ONCE), OAA),
+    # As many steps as the whole set takes: the paper's iterations do not depend on the part either.
+    *(
+        Training(f"oaa-{part}", "oaa", ("--part", str(part), "--steps", "255", *ONCE))
+        for part in PARTS
+    ),
     Training("seenet", "seenet", MIRRORED),
     Training("seenet-zero", "seenet", ("--erasing", "zero", *MIRRORED)),
     Training("acol", "seenet", ("--erasing", "acol", *MIRRORED)),

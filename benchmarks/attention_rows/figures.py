@@ -11,6 +11,7 @@ from backend.exchange.sources import Item, Source, open_source
 from backend.gradients import look
 from backend.history import history_path, read_history
 from backend.images import read_image
+from backend.inspection.methods.cam import plain
 from backend.labels import read_heat, write_heat, write_labels
 from backend.maps import crf
 from backend.maps.attention import normalise, resize
@@ -35,7 +36,7 @@ def of(training: Training, folder: Path, data: Path, split: str) -> dict[str, di
 
     found = {"maps": measured(folder / "maps")}
     with tempfile.TemporaryDirectory(dir=folder) as made:
-        if training.recipe == "oaa":
+        if training.name == "oaa":
             found["cam"] = measured(folder / "cams")
             found["mean"] = measured(fused_by_mean(folder, source, Path(made)))
         if training.name == "ecs-baseline":
@@ -69,7 +70,7 @@ def gradient_maps(run: Path, source: Source, method: str, to: Path) -> Path:
     for item in source.items:
         batch = card.normalisation.tensor(resized(read_image(item.image), card.input_size))[None]
         columns = [card.class_ids.index(tag) for tag in item.tags]
-        heats = normalise(look(network, batch, columns).maps(method))
+        heats = normalise(look(plain(network), batch, columns).maps(method))
         for column, heat in zip(columns, heats, strict=True):
             write_heat(to / item.name / f"{card.classes[column]}.png", heat)
     return to

@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.attention_rows import cache
+from benchmarks.attention import ECS_CAM
+from benchmarks.attention_rows import cache, figures
 from benchmarks.attention_rows.cache import Kept, Training, digest_of, keep, kept
 from benchmarks.attention_rows.tables import TABLES, tables
+from training.cli import main
 
 
 @pytest.fixture
@@ -71,3 +73,42 @@ def test_every_published_order_follows_the_published_figures() -> None:
         for better, worse in table.orders:
             high, low = (table.lines[each].published for each in (better, worse))
             assert (high or 0) > (low or 100), table.title
+
+
+# Every figure that a training's maps are measured for, by the name and recipe it goes by.
+MEASURED = {
+    ("oaa", "oaa", ("--history", "100", "--gate", "none")): {"maps", "cam", "mean"},
+    ("oaa-0.5", "oaa", ("--part", "0.5")): {"maps"},
+    ("ecs-baseline", "ecsnet", ECS_CAM): {"maps", "gradcam", "gradcampp", "layercam"},
+    ("seenet", "seenet", ("--map-scales", "1")): {"maps"},
+}
+
+
+@pytest.mark.parametrize(
+    ("training", "expected"), MEASURED.items(), ids=lambda each: str(each)[:12]
+)
+def test_the_figures_of_a_finished_training(
+    training: tuple[str, str, tuple[str, ...]], expected: set[str], tmp_path: Path
+) -> None:
+    name, recipe, words = training
+    data, run = tmp_path / "scenes", tmp_path / "run"
+    assert main(["scenes", "--out", str(data), "--count", "4", "--size", "64"]) == 0
+    how = [
+        "--preset",
+        "scenes",
+        "--weights",
+        "none",
+        "--size",
+        "48",
+        "--epochs",
+        "2",
+        "--batch",
+        "2",
+    ]
+    how += ["--split", "all", "--data", str(data), "--out", str(run), "--steps", "3"]
+    assert main([recipe, *how, *words, "--watch-every", "-1", "--warmup", "0"]) == 0
+    found = figures.of(Training(name, recipe, words), run, data, "all")
+    assert set(found) == expected
+    for figure in found.values():
+        assert 0 <= figure["miou"] <= 100
+        assert len(figure["sweep"]) == 20

@@ -50,7 +50,7 @@ class SeeNet(WithHead):
     shared_head: bool = option(False, "one head for the branches B and C")
 
     backbone: str = restated(WithHead, "backbone", "vgg16", "SeeNet 5.1")
-    stride: int = restated(WithHead, "stride", 16, "the release", light=0, scenes=0)
+    stride: int = restated(WithHead, "stride", 16, "the release", light=16, scenes=0)
     head_layers: int = restated(WithHead, "head_layers", 3, "SeeNet 5.1")
     head_channels: int = restated(WithHead, "head_channels", 512, "SeeNet 5.1")
     dropout: float = restated(
