@@ -14,8 +14,10 @@ from typing import Any, NoReturn
 from backend.atomic import write_whole
 from backend.errors import TagmaskError
 from training.describe import describe
-from training.errors import TrainingError
+from training.earlier_run import maps_digest, require_finished
+from training.errors import Diverged, TrainingError
 from training.events import EventWriter, Heartbeat, last_kind
+from training.footprint import Footprint
 from training.machine import Machine
 from training.options import PRESETS, options_of, settle, written_settings
 from training.recipes import Recipe, find_recipe, recipe_names
@@ -30,6 +32,7 @@ from training.run import (
 
 # What a run's configuration says beside its settings.
 ABOUT = ("preset", "seed", "data", "split")
+REFUSED = 2
 
 
 class Parser(argparse.ArgumentParser):
@@ -153,17 +156,23 @@ def _recipe(recipe: Recipe, arguments: Sequence[str]) -> int:
         resume=resume,
         command=command_line([recipe.name, *arguments]),
     )
-    make_folder(folder)
-    with ExitStack() as opened:
-        opened.enter_context(run.stop)
-        if not makes_data:
-            if earlier is None:
-                told = {**about, "preset": preset, "seed": run.seed, "command": run.command}
-                config = {"recipe": recipe.name, **told, "settings": written_settings(settings)}
-                write_config(folder, config)
-            run.events = opened.enter_context(closing(EventWriter(folder)))
-            opened.enter_context(Heartbeat(folder))
-        return _finish(run, recipe, settings)
+    footprint, status = Footprint(folder), REFUSED
+    try:
+        make_folder(folder)
+        with ExitStack() as opened:
+            opened.enter_context(run.stop)
+            if not makes_data:
+                if earlier is None:
+                    told = {**about, "preset": preset, "seed": run.seed, "command": run.command}
+                    config = {"recipe": recipe.name, **told, "settings": written_settings(settings)}
+                    write_config(folder, config)
+                run.events = opened.enter_context(closing(EventWriter(folder)))
+                opened.enter_context(Heartbeat(folder))
+            status = _finish(run, recipe, settings)
+    finally:
+        if status == REFUSED and not run.begun:
+            footprint.take_back()
+    return status
 
 
 def _as_before(earlier: dict[str, Any], recipe: Recipe, given: dict[str, Any]) -> dict[str, Any]:
@@ -202,6 +211,7 @@ def _finish(run: Run, recipe: Recipe, settings: Any) -> int:
         command=run.command,
     )
     try:
+        _stand_on_earlier(run, recipe, settings)
         outcome = recipe.run(settings, run)
         run.event("finished", **outcome)
     except Cancelled:
@@ -209,8 +219,11 @@ def _finish(run: Run, recipe: Recipe, settings: Any) -> int:
         run.say("tagmask: stopped as asked; --resume goes on from here.")
         return run.stop.exit_code
     except (TagmaskError, TrainingError) as problem:
-        _failed(run, str(problem), type(problem).__name__)
-        return 2
+        sentence = str(problem)
+        if isinstance(problem, Diverged) and run.trained:
+            sentence += f" The last step was {run.trained}."
+        _failed(run, sentence, type(problem).__name__)
+        return REFUSED
     except Exception as problem:
         from training.loop import is_out_of_memory
 
@@ -221,7 +234,7 @@ def _finish(run: Run, recipe: Recipe, settings: Any) -> int:
                 "checkpoint."
             )
             _failed(run, sentence, "OutOfMemory")
-            return 2
+            return REFUSED
         traceback.print_exc()
         _failed(
             run,
@@ -232,6 +245,14 @@ def _finish(run: Run, recipe: Recipe, settings: Any) -> int:
         return 1
     print(json.dumps(outcome.get("metrics", {})))
     return 0
+
+
+def _stand_on_earlier(run: Run, recipe: Recipe, settings: Any) -> None:
+    """Checks the run in --from and puts its maps among what must stay the same."""
+    if recipe.stands_on and settings.from_:
+        earlier = Path(settings.from_)
+        require_finished(earlier, recipe.stands_on, recipe.name)
+        run.about["maps in --from"] = maps_digest(earlier)[:12]
 
 
 def _failed(run: Run, sentence: str, kind: str) -> None:

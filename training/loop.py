@@ -8,7 +8,7 @@ about a sample comes from (seed, epoch, image).
 import math
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
@@ -16,7 +16,7 @@ from torch import nn
 
 from training import checkpoints
 from training.data import Batch, Batches
-from training.errors import TrainingError
+from training.errors import Diverged, OutOfMemory
 from training.run import Run
 
 if TYPE_CHECKING:
@@ -27,14 +27,6 @@ Step = Callable[[nn.Module, Batch], tuple[Values, Values]]
 
 # Saving takes at most this part of the time, however large the network.
 MOST_TIME_SAVING = 0.02
-
-
-class Diverged(TrainingError):
-    """The loss is no longer a number."""
-
-
-class OutOfMemory(TrainingError):
-    """The device's memory does not hold the batch."""
 
 
 class Kept(Protocol):
@@ -56,8 +48,8 @@ class Plan:
     """How long and how fast: `steps` steps, or `epochs` epochs where it is 0.
 
     schedule "step": the rate times `decay` after the part `decay_at` of the run; "poly": times
-    (1 - part)^power; "constant". `warmup` steps rise to the rate first. `clip` limits the
-    gradient's norm, 0 leaves it.
+    (1 - part)^power; "constant". `warmup` steps rise to the rate first, at most half of the run.
+    `clip` limits the gradient's norm, 0 leaves it.
     """
 
     epochs: int
@@ -71,6 +63,10 @@ class Plan:
 
     def length(self, an_epoch: int) -> int:
         return self.steps or self.epochs * an_epoch
+
+    def within(self, steps: int) -> "Plan":
+        """This plan with a warm-up that a run of so many steps has room for."""
+        return replace(self, warmup=min(self.warmup, max(1, steps // 2)))
 
     def factor(self, step: int, steps: int) -> float:
         """What the learning rates are multiplied by at this step of so many."""
@@ -114,9 +110,10 @@ def fit(
 
     `step(network, batch)` gives losses, of which "total" is followed downhill, and measures to
     average, one value an epoch. `keep` goes into the checkpoints; `watch` is asked after each step
-    and looks before its checkpoint. `about` says what must be the same where a checkpoint is gone
-    on from. `lower` names the flags that lower the memory needed. Raises Diverged, OutOfMemory,
-    TrainingError (a full disk, a checkpoint of another run) and, once saved, Cancelled.
+    and looks before its checkpoint. `about`, with what the run's own says, is what must be the same
+    where a checkpoint is gone on from. `lower` names the flags that lower the memory needed. Raises
+    Diverged, OutOfMemory, TrainingError (a full disk, a checkpoint of another run) and, once saved,
+    Cancelled.
     """
     network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     network, optimiser = fabric.setup(network, optimiser)
@@ -124,12 +121,20 @@ def fit(
         group["initial_lr"] = group["lr"]
     kept: dict[str, Kept] = {"network": network, "optimiser": optimiser, **(keep or {})}
     position = Position()
+    about = {**(about or {}), **run.about}
     if run.resume and checkpoints.restore(run.folder, kept, position, fabric.device, about):
         run.message(f"Resumed at step {position.step} from {checkpoints.newest(run.folder)}.")
     steps = plan.length(len(batches))
+    asked, plan = plan.warmup, plan.within(steps)
+    if plan.warmup < asked:
+        run.message(
+            f"The learning rate rises over {plan.warmup} steps, not {asked} (--warmup): the run "
+            f"has only {steps}."
+        )
     clock = Clock(position.step)
     saver = checkpoints.Saver(run.folder, kept, checkpoint_every, MOST_TIME_SAVING, about)
     network.train()
+    run.begun = True
     while position.step < steps:
         for batch in batches.epoch(position.epoch, position.batch):
             factor = plan.factor(position.step, steps)
@@ -183,6 +188,7 @@ def fit(
             if done:
                 break
     network.eval()
+    run.trained = f"step {position.step} of {steps}"
     return network, position.last
 
 

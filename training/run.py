@@ -55,7 +55,9 @@ class StopRequest:
 class Run:
     """What a recipe needs to know of its execution, and whom it tells what it does.
 
-    `folder` is --out, `data` --data. `events` is None for recipes that only make data.
+    `folder` is --out, `data` --data. `events` is None for recipes that only make data. `about`
+    says what must be the same where the run is gone on with; `begun`, that work was done which a
+    refusal must not take back; `trained`, the last step of a training that came to its end.
     """
 
     recipe: str
@@ -68,6 +70,9 @@ class Run:
     events: EventWriter | None = None
     stop: StopRequest = field(default_factory=StopRequest)
     command: str = ""
+    about: dict[str, str] = field(default_factory=dict)
+    begun: bool = False
+    trained: str = ""
     _progress_at: float = 0.0
     _printed_at: float = 0.0
 

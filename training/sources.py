@@ -3,8 +3,10 @@
 import hashlib
 from typing import Any
 
+from backend.errors import DataError
 from backend.exchange.names import some
 from backend.exchange.sources import Source, open_source
+from backend.images import SMALLEST_SIDE, image_size
 from training.errors import TrainingError
 from training.run import Run
 
@@ -13,7 +15,8 @@ def open_tagged(run: Run) -> tuple[Source, list[int]]:
     """The tagged images of --data, and the ids, ascending, of the classes that any of them has.
 
     Classes without an image are left out of the network and named in a message. Raises DataError
-    for unusable data or data without tags.
+    for unusable data, data without tags or images too small to learn from, and ImageError for one
+    whose header cannot be read: training would meet them half way.
     """
     if run.data is None:
         raise TrainingError(
@@ -27,6 +30,7 @@ def open_tagged(run: Run) -> tuple[Source, list[int]]:
     untagged = len(whole.items) - len(source.items)
     if untagged:
         run.message(f"{untagged} images without tags are left out.")
+    _require_large_enough(source)
     present = sorted({tag for item in source.items for tag in item.tags})
     absent = [name for id, name in source.classes.items() if id not in present]
     if absent:
@@ -35,6 +39,21 @@ def open_tagged(run: Run) -> tuple[Source, list[int]]:
             f"{'it' if len(absent) == 1 else 'them'}."
         )
     return source, present
+
+
+def _require_large_enough(source: Source) -> None:
+    sizes = ((item.name, *image_size(item.image)) for item in source.items)
+    small = [
+        f"{name} ({width}x{height})"
+        for name, width, height in sizes
+        if min(width, height) < SMALLEST_SIDE
+    ]
+    if small:
+        raise DataError(
+            f"Too small to learn from: {some(small)}. Both sides of an image must be at least "
+            f"{SMALLEST_SIDE} pixels; take {'it' if len(small) == 1 else 'them'} out of the data "
+            "or of the list in --split, or put larger ones in their place."
+        )
 
 
 def described(source: Source) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from backend.errors import WeightsError
+from backend.events import Position, read_events
 from backend.networks.classifier import CamClassifier, IntegralModel
 from backend.networks.ecsnet import EcsNet
 from backend.networks.seenet import SeeNet
@@ -84,12 +85,32 @@ def resolve(path_or_name: str | Path) -> Path:
     if path.is_dir() and (path / "weights.safetensors").is_file():
         return path / "weights.safetensors"
     if not path.is_file():
+        _require_ended(path.parent if path.name == "weights.safetensors" else path)
         names = ", ".join(entry["name"] for entry in manifest_entries()) or "none"
         raise WeightsError(
             f"There are no weights at {path_or_name}; give a file, a run's folder, or the name of "
             f"shipped weights ({names})."
         )
     return path
+
+
+def _require_ended(folder: Path) -> None:
+    """WeightsError where a folder holds a run whose weights are still to come."""
+    try:
+        recipe = json.loads((folder / "config.json").read_bytes())["recipe"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return
+    last, position = "", Position()
+    while True:
+        events, after = read_events(folder / "events.jsonl", position)
+        if after == position:
+            break
+        last, position = (events[-1]["kind"] if events else last), after
+    if last != "finished":
+        raise WeightsError(
+            f"The run {folder} has not finished, so it has no weights yet. Wait for its end, or go "
+            f"on with it: python -m training {recipe} --out {folder} --resume."
+        )
 
 
 def read_card(path: Path) -> WeightsCard:

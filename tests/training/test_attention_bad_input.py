@@ -57,7 +57,7 @@ def test_data_without_any_tag_is_a_sentence(
     shutil.copytree(scenes / "JPEGImages", tmp_path / "plain")
     assert train(name, tmp_path / "plain", tmp_path / "run", *from_run(name, oaa_run)) == 2
     assert "None of the 12 images" in said(capsys)
-    assert events_of(tmp_path / "run")[-1]["kind"] == "failed"
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize("name", ["oaa", "seenet", "ecsnet"])
@@ -90,12 +90,15 @@ def test_a_loss_that_leaves_the_numbers_names_its_step_and_keeps_a_good_checkpoi
 
 
 @pytest.mark.parametrize("name", METHODS)
-def test_a_network_that_its_last_step_broke_gives_no_maps_but_a_sentence(
+def test_a_network_that_its_last_step_broke_gives_no_maps_but_a_sentence_with_the_step(
     scenes: Path, oaa_run: Path, tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]
 ):
     flags = ["--learning-rate", "1e30", "--steps", "1", *QUICK]
     assert train(name, scenes, tmp_path / "run", *flags, *from_run(name, oaa_run)) == 2
-    assert "maps are no longer numbers" in said(capsys)
+    sentence = said(capsys)
+    assert "maps are no longer numbers" in sentence
+    assert sentence.endswith("The last step was step 1 of 1.")
+    assert events_of(tmp_path / "run")[-1]["error"] in sentence
     assert not (tmp_path / "run" / "weights.safetensors").exists()
 
 
@@ -127,14 +130,14 @@ def test_an_interrupted_run_goes_on(interrupted: Path, tmp_path: Path):
 
 @pytest.mark.parametrize("recipe", ["oaa", "oaaplus"])
 def test_a_checkpoint_of_another_recipe_is_refused(
-    interrupted: Path,
-    trained: Path,
-    tmp_path: Path,
-    recipe: str,
-    capsys: pytest.CaptureFixture[str],
+    interrupted: Path, tmp_path: Path, recipe: str, capsys: pytest.CaptureFixture[str]
 ):
     """Even where the network is the same: classify's, OAA's and OAA+'s are."""
-    more = {"from_": str(trained)} if recipe == "oaaplus" else {}
+    more = {}
+    if recipe == "oaaplus":
+        more = {"from_": str(tmp_path / "oaa")}
+        assert train("oaa", interrupted / "data", tmp_path / "oaa", "--steps", "1", *QUICK) == 0
+        capsys.readouterr()
     assert main(resumed_as(interrupted, tmp_path, recipe=recipe, **more)) == 2
     assert f"pt is of the recipe classify, but this run is of {recipe}. Remove it" in said(capsys)
 
@@ -178,8 +181,8 @@ def test_a_checkpoint_whose_images_have_other_tags_is_refused(
         (None, "--from is missing: name the folder of a run of the recipe oaa"),
         ("nowhere", "nowhere is not a run's folder"),
         ("data", "data is not a run's folder"),
-        ("unfinished", "has no map of "),
-        ("others", "has no map of "),
+        ("emptied", "has no map of "),
+        ("others", "is a run of 'classify'; oaaplus learns from the maps of a run of the recipe"),
     ],
 )
 def test_a_run_that_oaa_plus_cannot_learn_from_is_a_sentence(
@@ -192,8 +195,8 @@ def test_a_run_that_oaa_plus_cannot_learn_from_is_a_sentence(
     capsys: pytest.CaptureFixture[str],
 ):
     shutil.copytree(scenes, tmp_path / "data")
-    shutil.copytree(oaa_run, tmp_path / "unfinished")
-    shutil.rmtree(tmp_path / "unfinished" / "maps")
+    shutil.copytree(oaa_run, tmp_path / "emptied")
+    shutil.rmtree(tmp_path / "emptied" / "maps")
     shutil.copytree(trained, tmp_path / "others")
     capsys.readouterr()
     flags = [] if where is None else ["--from", str(tmp_path / where)]

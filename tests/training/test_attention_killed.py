@@ -21,13 +21,18 @@ from .conftest import TINY, events_of, start, stop_after, train
 STEPS = 24
 HOW = {
     "oaa": ["--gate", "topk", "--fusion", "mean", "--warmup-passes", "2", "--dropout", "0.3"],
+    "oaaplus": ["--dropout", "0.3"],
+    "seenet": ["--dropout", "0.3"],
     "ecsnet": ["--patience", "2", "--dropout", "0.3"],
 }
 
 
-def flags(recipe: str) -> list[str]:
+@pytest.fixture(scope="module")
+def flags(oaa_run: Path) -> Callable[[str], list[str]]:
+    """What a run of a recipe is started with beside TINY."""
     more = ["--steps", str(STEPS), "--checkpoint-every", "0", "--watch-every", "6"]
-    return [*more, *HOW[recipe]]
+    stands_on = {"oaaplus": ["--from", str(oaa_run)]}
+    return lambda recipe: [*more, *HOW[recipe], *stands_on.get(recipe, [])]
 
 
 def files(run: Path) -> dict[str, bytes]:
@@ -55,7 +60,9 @@ def same(run: Path, other: Path) -> bool:
 
 
 @pytest.fixture(scope="module")
-def whole(scenes: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+def whole(
+    scenes: Path, flags: Callable[[str], list[str]], tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str], Path]:
     """The run of a recipe that nothing happened to."""
     done: dict[str, Path] = {}
 
@@ -70,7 +77,12 @@ def whole(scenes: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[s
 
 @pytest.mark.parametrize("recipe", HOW)
 def test_a_run_killed_at_any_step_ends_as_one_that_was_not(
-    scenes: Path, tmp_path: Path, whole: Callable[[str], Path], recipe: str, long_sweep: bool
+    scenes: Path,
+    tmp_path: Path,
+    flags: Callable[[str], list[str]],
+    whole: Callable[[str], Path],
+    recipe: str,
+    long_sweep: bool,
 ):
     for number in range(8 if long_sweep else 1):
         at = random.randint(1, STEPS // 2)
@@ -102,7 +114,10 @@ def test_a_run_killed_while_it_writes_maps_writes_them_again(
 
 
 def test_a_full_disk_ends_a_run_with_its_last_checkpoint_whole(
-    scenes: Path, tmp_path: Path, whole: Callable[[str], Path]
+    scenes: Path,
+    tmp_path: Path,
+    flags: Callable[[str], list[str]],
+    whole: Callable[[str], Path],
 ):
     """A file size limit, set from outside, stands in for the full disk: events still fit."""
     out = tmp_path / "run"

@@ -170,17 +170,14 @@ def test_a_mistake_on_the_command_line_is_one_sentence(
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
-def test_cuda_asked_for_and_absent_is_a_sentence_and_an_event(
+def test_cuda_asked_for_and_absent_is_a_sentence(
     tiny_voc: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
     assert classify(tiny_voc, tmp_path / "run", "--device", "cuda") == 2
     sentence = said(capsys)
     assert "--device cuda was asked for, but" in sentence
     assert "--device cpu or auto" in sentence
-    last = events_of(tmp_path / "run")[-1]
-    assert last["kind"] == "failed"
-    assert last["error"] in sentence
-    assert last["kind_of"] == "TrainingError"
+    assert not (tmp_path / "run").exists()
 
 
 def test_data_without_tags_cannot_be_trained_on(
@@ -189,7 +186,7 @@ def test_data_without_tags_cannot_be_trained_on(
     shutil.copytree(tiny_voc / "JPEGImages", tmp_path / "plain")
     assert classify(tmp_path / "plain", tmp_path / "run") == 2
     assert "None of the 8 images" in said(capsys)
-    assert events_of(tmp_path / "run")[-1]["kind"] == "failed"
+    assert not (tmp_path / "run").exists()
 
 
 def test_data_that_is_not_there_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
@@ -298,10 +295,11 @@ def test_a_run_that_failed_before_its_first_checkpoint_can_begin_again(
     tiny_voc: Path, tmp_path: Path
 ):
     run = tmp_path / "run"
-    assert classify(tiny_voc, run, "--weights", str(tmp_path / "missing.safetensors")) == 2
-    assert classify(tiny_voc, run, "--weights", "none") == 0
+    assert classify(tiny_voc, run, "--learning-rate", "1e30") == 2
+    assert events_of(run)[-1]["kind"] == "failed"
+    assert classify(tiny_voc, run) == 0
     assert (run / "weights.safetensors").is_file()
-    assert classify(tiny_voc, run, "--weights", "none") == 2
+    assert classify(tiny_voc, run) == 2
 
 
 def test_maps_are_measured_with_the_classes_of_the_run_that_made_them(

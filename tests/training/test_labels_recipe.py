@@ -167,7 +167,8 @@ def test_an_image_whose_tags_the_weights_do_not_know_has_no_labels(trained: Path
 def test_the_masks_of_a_run_of_oaa_are_made_of_what_it_accumulated(tiny_voc: Path, tmp_path: Path):
     run = tmp_path / "oaa"
     named = ["--data", str(tiny_voc), "--out", str(run)]
-    assert main(["oaa", *named, *SHORT, "--epochs", "3", "--gate", "none"]) == 0
+    passes = ["--epochs", "3", "--warmup-passes", "1"]
+    assert main(["oaa", *named, *SHORT, *passes, "--gate", "none"]) == 0
     assert make_labels(run, tiny_voc, tmp_path / "own") == 0
     assert make_labels(run / "weights.safetensors", tiny_voc, tmp_path / "file") == 0
     assert make_labels(run, tiny_voc, tmp_path / "cam", "--method", "cam") == 0

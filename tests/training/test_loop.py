@@ -85,6 +85,19 @@ def test_the_rate_falls_as_the_plan_says():
     assert [rising.factor(n, 100) for n in range(5)] == [0.25, 0.5, 0.75, 1, 1]
 
 
+def test_a_warm_up_takes_at_most_half_of_the_run(tiny_voc: Path, tmp_path: Path):
+    trainer = Trainer(tiny_voc, tmp_path / "long")
+    trainer.fit(warmup=100, schedule="constant")
+    said = [e["text"] for e in events_of(tmp_path / "long") if e["kind"] == "message"]
+    assert said == ["The learning rate rises over 4 steps, not 100 (--warmup): the run has only 9."]
+    last = [e for e in events_of(tmp_path / "long") if e["kind"] == "progress"][-1]
+    assert last["learning_rate"] == 0.1
+
+    Trainer(tiny_voc, tmp_path / "fits").fit(warmup=4)
+    assert not [e for e in events_of(tmp_path / "fits") if e["kind"] == "message"]
+    assert Plan(epochs=1, warmup=1).within(1) == Plan(epochs=1, warmup=1)
+
+
 def test_steps_go_before_epochs():
     assert Plan(epochs=3).length(7) == 21
     assert Plan(epochs=3, steps=10).length(7) == 10
@@ -132,6 +145,11 @@ def test_a_loss_that_is_no_number_stops_at_its_step_and_keeps_the_checkpoint(
     kept = torch.load(checkpoints.newest(tmp_path / "run"), weights_only=True)
     assert all(bool(v.isfinite().all()) for v in kept["kept"]["network"].values())
     assert kept["position"]["step"] == 4
+
+
+def test_a_loss_that_is_no_number_at_the_last_step_names_it(tiny_voc: Path, tmp_path: Path):
+    with pytest.raises(Diverged, match="became nan at step 9 of 9"):
+        Trainer(tiny_voc, tmp_path / "run").fit(after(9, lambda: math.nan))
 
 
 def test_weights_that_are_no_numbers_never_replace_a_good_checkpoint(

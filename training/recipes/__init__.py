@@ -33,6 +33,7 @@ class Recipe:
 
     `takes`: any of images, tags, masks, weights; nothing means that it needs no --data.
     `makes`: any of weights, maps, labels; a recipe that makes only data writes no run folder.
+    `stands_on`: the recipe whose finished run --from must name, from whose maps this one learns.
     `run(settings, run)` returns what the event `finished` carries, metrics under "metrics".
     """
 
@@ -45,6 +46,7 @@ class Recipe:
     makes: tuple[str, ...] = ()
     presets: tuple[str, ...] = ()
     backbones: tuple[str, ...] = ()
+    stands_on: str = ""
 
 
 def recipe_names() -> list[str]:

@@ -131,6 +131,7 @@ def run(settings: Labels, run: "Run") -> dict[str, Any]:
         folder = run_folder(card)
         inspector = Inspector(network, card, saliency, pool, folder=folder, working_side=None)
         run.message(f"The attention is that of {inspector.method(stages).title}.")
+        run.begun = True
         with (run.folder / SCORES).open("a", encoding="utf-8") as scores:
             for each in label_all(run, inspector, source, todo, stages, settings.threads):
                 if each.scores is None:

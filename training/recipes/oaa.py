@@ -62,6 +62,15 @@ class Oaa(Classify):
         scenes=1000,
     )
 
+    def __post_init__(self) -> None:
+        from training.errors import TrainingError
+
+        if not self.steps and self.warmup_passes >= self.epochs:
+            raise TrainingError(
+                f"--warmup-passes is {self.warmup_passes} and --epochs {self.epochs}: nothing "
+                "would be accumulated. Take more epochs, or fewer passes of warm-up."
+            )
+
 
 def run(settings: Oaa, run: "Run") -> dict[str, Any]:
     """Trains; writes weights.safetensors, the accumulated maps/IMAGE/CLASS.png, the final network's

@@ -115,4 +115,5 @@ RECIPE = Recipe(
     makes=("weights", "maps"),
     presets=("paper", "light", "scenes"),
     backbones=BACKBONES,
+    stands_on="oaa",
 )
