@@ -70,16 +70,20 @@ def write_history(path: Path, history: History) -> None:
 
 
 def read_history(path: Path) -> History:
-    """A history of write_history; DataError where it is missing, damaged or of another shape."""
+    """A history of write_history; DataError where it is missing, damaged or of another shape.
+
+    The sentence names the image and the run, for people who need not know the server's folders.
+    """
+    of = f"history of {path.stem} in the run {path.parent.parent.name}"
     try:
         with np.load(path, allow_pickle=False) as file:
             history = History(**{name: file[name] for name in FIELDS})
     except FileNotFoundError:
-        raise DataError(f"There is no history at {path}.") from None
+        raise DataError(f"There is no {of}.") from None
     except Exception as problem:
         # numpy raises whatever its zip reader or header parser meets in a damaged file.
         raise DataError(
-            f"The history {path} cannot be read ({type(problem).__name__}); train again to make it."
+            f"The {of} cannot be read ({type(problem).__name__}); train again to make it."
         ) from problem
     passes, tags, height, width = history.maps.shape if history.maps.ndim == 4 else (0, 0, 0, 0)
     wanted = {
@@ -91,5 +95,5 @@ def read_history(path: Path) -> History:
         "class_ids": (tags,),
     }
     if not passes or any(getattr(history, name).shape != shape for name, shape in wanted.items()):
-        raise DataError(f"The history {path} is damaged: its parts do not fit each other.")
+        raise DataError(f"The {of} is damaged: its parts do not fit each other.")
     return history

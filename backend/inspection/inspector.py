@@ -12,7 +12,7 @@ from torch import nn
 from backend.errors import SaliencyError, TagmaskError
 from backend.inspection.kept import Caches, Kept
 from backend.inspection.methods import Method, method_for, trained_with
-from backend.inspection.scene import Scene, Tag
+from backend.inspection.scene import Scene, Tag, output_of
 from backend.inspection.settings import Settings
 from backend.inspection.stages import StageMap
 from backend.inspection.table import TRUTH_STAGES, standing_after
@@ -62,6 +62,10 @@ class Inspector:
     def settings(self) -> Settings:
         """The settings to start from: the defaults, and what the network was trained with."""
         return Settings.from_json(trained_with(self.card))
+
+    def knows(self, tag: str) -> bool:
+        """Whether a tag of this name is among the network's classes."""
+        return output_of(tag, self.card) is not None
 
     def method(self, settings: Settings) -> type[Method]:
         """The attention source that these settings choose; DataError where it cannot be had."""

@@ -81,23 +81,26 @@ def test_accumulation_by_mean_counts_what_each_cell_was_shown():
 
 
 def test_a_history_that_is_not_there_is_named(tmp_path: Path):
-    with pytest.raises(DataError, match=r"There is no history at .*none\.npz"):
-        read_history(tmp_path / "none.npz")
+    with pytest.raises(DataError, match=r"There is no history of none in the run 7-oaa\."):
+        read_history(history_path(tmp_path / "7-oaa", "none"))
 
 
 @pytest.mark.parametrize("cut", [0, 1, 40, -1, -30, -200])
 def test_a_torn_file_is_a_sentence(tmp_path: Path, cut: int):
-    path = tmp_path / "torn.npz"
+    path = history_path(tmp_path / "7-oaa", "torn")
     write_history(path, recorded())
     path.write_bytes(path.read_bytes()[:cut])
-    with pytest.raises(DataError, match=r"torn\.npz cannot be read .*train again"):
+    with pytest.raises(
+        DataError, match=r"of torn in the run 7-oaa cannot be .*train again"
+    ) as told:
         read_history(path)
+    assert str(tmp_path) not in str(told.value)
 
 
 def test_a_file_that_holds_more_than_numbers_is_not_run(tmp_path: Path):
     fields = {name: getattr(recorded(), name) for name in FIELDS}
     np.savez(tmp_path / "code.npz", **fields | {"scores": np.array([Path("/")], object)})
-    with pytest.raises(DataError, match=r"code\.npz cannot be read \(ValueError\)"):
+    with pytest.raises(DataError, match=r"of code .* cannot be read \(ValueError\)"):
         read_history(tmp_path / "code.npz")
 
 

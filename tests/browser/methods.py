@@ -37,6 +37,12 @@ MEAN = """([side, stage]) => {
   return sums.map((sum) => Math.round(sum / (data.length / 4)));
 }"""
 
+# The words under pictures and in time lines that do not fit the place they have.
+CUT = """[...document.querySelectorAll(
+    ".tmv-grid .tmv-caption, .tmv-grid .tmv-caption > span, .tmv-pass-said, .tmv-pass-said > .now"
+  )].filter((each) => each.offsetParent && (each.scrollWidth > each.clientWidth + 1
+    || each.scrollHeight > each.clientHeight + 1)).map((each) => each.textContent)"""
+
 
 def add_runs(root: Path) -> None:
     """Adds a run of each method to a workspace of scenes, and an image whose truth nobody knows."""

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from tests.browser.methods import (
+    CUT,
     MEAN,
     add_runs,
     asked,
@@ -101,6 +102,43 @@ def test_an_address_restores_the_comparison_and_either_side_can_be_closed(look: 
     assert "layercam" not in stages(page)
     assert "weights2" not in page.url
     assert f"weights={weights_of(page, 'seenet').replace(':', '%3A')}" in page.url
+
+
+def test_two_empty_masks_are_not_said_to_agree(look: Any) -> None:
+    page = look(weights="oaa", weights2="oaa")
+    verdict = page.locator(".tmv-verdict")
+    assert verdict.inner_text() == "Both masks agree with the saliency equally well."
+    page.get_by_role("slider", name="Training pass").first.fill("1")
+    page.wait_for_timeout(400)
+    settled(page)
+    assert verdict.inner_text() == "Both masks are empty, so there is nothing to compare yet."
+    assert page.get_by_role("button", name="Offer A").is_disabled()
+    page.get_by_label("Method of B").select_option("cam")
+    page.locator('.tmv-panel[data-side="B"][data-stage="cam"]').first.wait_for()
+    settled(page)
+    assert verdict.inner_text().startswith("A's mask is empty; only B's")
+
+
+def test_masks_beside_the_saliency_are_not_said_to_agree_with_it(look: Any) -> None:
+    page = look(weights="oaa", weights2="oaa")
+    said = page.evaluate(
+        "async (scores) => (await import('/tagmask/static/viewer/words.js'))"
+        ".verdictOfTwo(scores, scores)",
+        {"AC": 0, "CD": 1, "SC": 0},
+    )
+    assert said == "Neither mask overlaps the saliency anywhere."
+
+
+def test_why_a_pass_was_refused_can_be_read_whole_in_a_narrow_comparison(look: Any) -> None:
+    page = look(weights="oaa", weights2="oaa", **{"pass": "3"})
+    page.set_viewport_size({"width": 1024, "height": 768})
+    page.wait_for_timeout(300)
+    said = page.locator('.tmv-pass-row[data-tag="boat"] .tmv-pass-said .now')
+    assert (
+        said.all_inner_texts()
+        == ["refused: 'boat' scored 1.25, not above 'tram' 2.25, which is no tag"] * 2
+    )
+    assert page.evaluate(CUT) == []
 
 
 @pytest.mark.parametrize("size", [(1440, 900), (1024, 768)])

@@ -77,8 +77,10 @@ def panels(page: Any) -> list[str]:
     return found.evaluate_all("(all) => all.map((panel) => panel.dataset.tag)")
 
 
-def test_classifiers_without_a_file_cannot_be_chosen_and_say_why(look: Any) -> None:
-    page = look(VGG)
+def test_classifiers_without_a_file_cannot_be_chosen_and_say_why(page: Any, app: Served) -> None:
+    # A toast goes by itself: it is read before anything else is waited for.
+    page.goto("about:blank")
+    page.goto(f"{app.url}/#image=pond&weights={VGG}")
     told = page.locator(".tm-toast").inner_text()
     assert "torchvision:vgg16" in told
     assert "weights fetch" in told
@@ -95,6 +97,12 @@ def test_the_images_own_tags_come_first_where_they_are_imagenet_names(look: Any)
     section = page.get_by_role("region", name="ImageNet tags")
     assert section.locator(".tmv-chip-name").all_inner_texts() == ["tench"]
     assert not page.get_by_role("region", name="Tags", exact=True).is_visible()
+
+
+def test_a_mask_of_imagenets_classes_is_not_offered_and_says_why(look: Any) -> None:
+    offer = look(SQUEEZENET).get_by_role("button", name="Offer as candidate")
+    assert offer.is_disabled()
+    assert "for looking only" in offer.get_attribute("title")
 
 
 def test_a_tag_is_found_among_a_thousand_and_stays_out_of_the_workspace(

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from tests.browser.methods import (
+    CUT,
     MEAN,
     add_runs,
     asked,
@@ -71,6 +72,75 @@ def test_the_reliable_set_tells_what_each_noise_rule_removed(look: Any) -> None:
     assert dict(cells(page.locator(".tmv-noise tr")))["removed: erased"] != said["removed: erased"]
 
 
+def test_the_tile_of_the_reliable_set_and_its_legend_count_each_pixel_once(look: Any) -> None:
+    page = look(weights="ecsnet")
+    page.fill('input[type="range"][aria-label="Reliable θ"]', "0.3")
+    page.wait_for_timeout(500)
+    settled(page)
+    tile = page.locator('.tmv-panel[data-stage="ecsnet.reliable"]')
+    shares = tile.locator(".tmv-share").evaluate_all(
+        "(all) => all.map((one) => [one.querySelector('.tmv-share-name').textContent,"
+        " one.lastElementChild.textContent])"
+    )
+    said = dict(cells(page.locator(".tmv-noise tr")))
+    rules = ("erased", "background", "unsure")
+    assert {name: said[f"removed: {name}"] for name in rules} == dict(shares[-3:])
+    whole = [float(said[row].rstrip("%")) for row in ("kept", *(f"removed: {r}" for r in rules))]
+    assert sum(whole) == pytest.approx(100, abs=2)
+    assert "first rule that removes it" in page.locator(".tmv-noise caption").inner_text()
+    title = page.locator(".tmv-noise tr", has_text="background").get_attribute("title")
+    assert "alone it would remove" in title
+
+
+def test_the_address_carries_the_pass_and_restores_it(look: Any, app: Any) -> None:
+    page = look(weights="oaa", **{"pass": "3"})
+    at = page.locator(".tmv-pass")
+    assert at.first.inner_text() == "3 of 4"
+    with asked(page) as bodies:
+        page.reload()
+        settled(page)
+    assert bodies[0]["settings"]["oaa_pass"] == 3
+    assert at.first.inner_text() == "3 of 4"
+    slider = page.get_by_role("slider", name="Training pass")
+    slider.fill("2")
+    page.wait_for_function("location.hash.includes('pass=2')")
+    settled(page)
+    page.evaluate("location.hash = location.hash.replace('pass=2', 'pass=1')")
+    page.locator(".tmv-pass", has_text="1 of 4").wait_for()
+    slider.fill("4")
+    page.wait_for_function("!location.hash.includes('pass=')")
+    settled(page)
+    # What is no pass is the last one, and weights without passes name none.
+    for text in ("x", "-1", "1.5", "999999999"):
+        assert look(weights="oaa", **{"pass": text}).locator(".tmv-pass").first.inner_text() == (
+            "4 of 4"
+        )
+    assert "pass=" not in look(weights="seenet", **{"pass": "3"}).url
+
+
+@pytest.mark.parametrize("size", [(1440, 900), (1024, 768)])
+def test_the_time_line_is_as_high_at_every_pass(look: Any, size: tuple[int, int]) -> None:
+    page = look(weights="oaa")
+    page.set_viewport_size({"width": size[0], "height": size[1]})
+    heights, said = set(), set()
+    for number in range(1, 5):
+        page.get_by_role("slider", name="Training pass").fill(str(number))
+        page.locator(".tmv-pass", has_text=f"{number} of 4").wait_for()
+        settled(page)
+        heights.add(page.locator(".tmv-timeline").first.bounding_box()["height"])
+        said.add(page.locator('.tmv-pass-row[data-tag="boat"] .now').last.inner_text())
+    assert len(heights) == 1
+    assert len(said) == 4
+
+
+@pytest.mark.parametrize("kind", ["seenet", "oaa", "ecsnet"])
+def test_captions_of_two_tags_are_whole_and_all_panels_in_sight(look: Any, kind: str) -> None:
+    page = look(weights=kind)
+    page.wait_for_timeout(300)
+    assert page.evaluate(CUT) == []
+    assert page.locator(".tmv-grid").evaluate("(all) => all.scrollHeight <= all.clientHeight")
+
+
 def test_more_passes_show_more_and_a_refused_pass_adds_nothing(look: Any) -> None:
     page = look(weights="oaa")
     slider = page.get_by_role("slider", name="Training pass")
@@ -101,7 +171,7 @@ def test_a_refused_pass_is_told_apart_and_says_by_which_scores(look: Any) -> Non
     heights = ticks.evaluate_all("(all) => all.map((tick) => tick.offsetHeight)")
     assert len(set(heights[:3])) == 3, "verdicts are told apart without colours too"
     ticks.nth(2).click()
-    said = page.locator('.tmv-pass-row[data-tag="boat"] .tmv-pass-said')
+    said = page.locator('.tmv-pass-row[data-tag="boat"] .tmv-pass-said .now')
     said.filter(has_text="refused").wait_for()
     assert "1.25" in said.inner_text()
     assert "tram" in said.inner_text()

@@ -13,6 +13,7 @@ from backend.supervisor import held
 from backend.supervisor.lock import WorkspaceLock
 from backend.workspace import Workspace
 from training.film import PART, Place, places, write_frame, write_photographs
+from training.watching import LEAST_BETWEEN, LOOKS
 
 from .conftest import stop_jobs
 
@@ -132,6 +133,30 @@ def test_the_film_follows_a_run_and_is_scrubbed_by_keys(page, trainer):
     shown(page, 30)
     trainer.film(40, 0.5, 0.5)
     shown(page, 40)
+
+
+def test_when_frames_come_is_said_as_the_trainer_has_it(page, trainer):
+    open_job(page, trainer)
+    page.locator(".tr-film-empty").wait_for(timeout=TIMEOUT)
+    said = page.locator(".tr-film-empty").inner_text()
+    assert (LOOKS, LEAST_BETWEEN) == (20, 10)
+    assert "at most twenty times a run, at least ten steps apart" in said
+
+
+def test_a_film_without_its_photographs_shows_the_maps_and_says_so(page, trainer):
+    trainer.film(10, 0.0, 1.0)
+    (trainer.folder / "film" / "photographs.jpg").unlink()
+    open_job(page, trainer)
+    shown(page, 10)
+    said = page.locator(".tr-film-missing")
+    said.wait_for(timeout=TIMEOUT)
+    assert "photographs of this film cannot be loaded" in said.inner_text()
+    assert str(trainer.folder) not in said.inner_text()
+    cold, hot = colours(page)
+    assert hot[0] > cold[0] + 60
+    trainer.film(20, 0.0, 1.0)
+    shown(page, 20)
+    assert not said.is_visible(), "with the next frame they are looked for again"
 
 
 def test_the_film_plays_to_its_newest_frame(page, trainer):

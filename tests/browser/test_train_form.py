@@ -34,6 +34,18 @@ def test_one_click_goes_from_a_changed_field_to_another(page):
     assert page.evaluate("document.activeElement.id") == "tr-classify-seed"
 
 
+def test_weights_and_saliency_are_chosen_and_never_typed(page):
+    opened(page)
+    assert field(page, "weights").evaluate("(one) => one.tagName") == "SELECT"
+    page.locator("#tr-recipe").select_option("labels")
+    for name in ("weights", "saliency"):
+        chooser = page.locator(f"#tr-labels-{name}")
+        chooser.wait_for(timeout=TIMEOUT)
+        assert chooser.evaluate("(one) => one.tagName") == "SELECT"
+    assert page.locator("#tr-labels-saliency option").all_inner_texts() == ["classical"]
+    assert page.locator("#tm-train input[aria-label*='Path']").count() == 0
+
+
 def test_reset_and_the_count_of_changes_follow_what_is_typed(page):
     opened(page)
     page.locator("#tm-train .tr-more summary").click()

@@ -306,6 +306,22 @@ def test_workspace_tags_that_imagenet_does_not_have_ask_for_its_own(
     assert "among its own classes" in made[1]["caption"]
 
 
+def test_the_start_tells_of_those_tags_alone_that_imagenet_has(
+    client: TestClient, workspace: Workspace, imagenet: str
+) -> None:
+    assert inspect(client, imagenet)[0][0]["tags"] == [], "cat is no name of ImageNet's"
+    fox = workspace.store.classes.add("Red Fox")
+    image = workspace.store.images.by_name("image0")
+    assert image is not None
+    workspace.store.images.set_tags(image.id, [1, fox.id], "ada")
+    found = inspect(client, imagenet)
+    assert [(tag["id"], tag["name"]) for tag in found[0][0]["tags"]] == [(2, "Red Fox")]
+    made = [(h["kind"], h["tag"]) for h, _ in found if h["stage"] == "gradcam"]
+    assert made == [("note", "cat"), ("heat", "Red Fox")]
+    asked = inspect(client, imagenet, tags=["tabby", "cat"])[0][0]["tags"]
+    assert [tag["name"] for tag in asked] == ["tabby"]
+
+
 def test_a_mask_in_imagenets_classes_is_not_offered(
     client: TestClient, workspace: Workspace, imagenet: str
 ) -> None:

@@ -155,7 +155,8 @@ def test_the_command_line_shown_is_the_one_that_runs(
     [
         (order(options={"steps": "many"}), "--steps is 'many'; it takes a whole number."),
         (order(options={"colour": "red"}), "classify has no option 'colour'"),
-        (order(options={"weights": "--out=/etc"}), "a value cannot begin with a dash"),
+        (order(options={"end": "--out=/etc"}), "a value cannot begin with a dash"),
+        (order(options={"weights": "--out=/etc"}), "There are no weights '--out=/etc' here"),
         (order(options={"weights": "run:x"}), "There are no weights 'run:x' here"),
         (order(recipe="scenes"), "'scenes' cannot be run here"),
         (order(recipe="labels"), "Choose the weights"),

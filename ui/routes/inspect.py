@@ -130,7 +130,7 @@ def router(context: Context) -> APIRouter:
                 yield frame(
                     {
                         "stage": "start",
-                        "tags": tagging.as_json(tags),
+                        "tags": tagging.as_json(_looked_for(tags, choice, inspector)),
                         "weights": choice.id,
                         "method": method,
                         "vocabulary": choice.vocabulary,
@@ -239,6 +239,16 @@ def _prepare(
     inspector = context.inspectors.inspector(choice)
     settings = Settings.from_json({**trained_with(inspector.card), **body.settings})
     return row, choice, inspector, settings, tags
+
+
+def _looked_for(
+    tags: list[tuple[int, str]], choice: Choice, inspector: Inspector
+) -> list[tuple[int, str]]:
+    """The tags to tell of: of a workspace's image all, though some get no map; in ImageNet's
+    vocabulary those that are names of it."""
+    if choice.vocabulary != IMAGENET:
+        return tags
+    return [tag for tag in tags if inspector.knows(tag[1])]
 
 
 def _find(context: Context, wanted: str) -> Image:

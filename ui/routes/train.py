@@ -14,6 +14,7 @@ from backend.recipes import RecipeBook, option_words
 from backend.store import Job
 from backend.supervisor import ensure_supervisor, held, resubmit
 from backend.supervisor.orders import as_typed, trainer_arguments
+from ui import train_names
 from ui.context import Context
 from ui.job_view import News, Rows, detail, film_file
 from ui.routes.files import MEDIA
@@ -92,6 +93,8 @@ def router(context: Context) -> APIRouter:
                 for one in choices
                 if one.card
             ],
+            "files": list(train_names.weight_files()),
+            "saliency": list(context.inspectors.saliency),
             "read_only": context.read_only,
         }
 
@@ -215,39 +218,14 @@ def _words(context: Context, book: RecipeBook, order: Order) -> list[str]:
     if order.recipe not in recipes:
         raise JobError(f"{order.recipe!r} cannot be run here; {', '.join(recipes)} can.")
     options = dict(order.options)
-    weights = options.get("weights")
-    if isinstance(weights, str):
-        options["weights"] = _weights(context, weights)
-    if order.recipe == "labels" and not options.get("weights"):
+    for name, named in (("weights", train_names.weights), ("saliency", train_names.saliency)):
+        if options.get(name) not in (None, ""):
+            options[name] = named(context, str(options[name]))
+    if order.recipe == "labels" and options.get("weights") in (None, "", train_names.RANDOM):
         raise JobError("Choose the weights that are to make candidates.")
     if any(option["name"] == "from_" for option in recipes[order.recipe]["options"]):
-        options["from_"] = _earlier_run(context, options.get("from_"))
+        options["from_"] = train_names.earlier_run(context, options.get("from_"))
     return option_words(order.recipe, recipes[order.recipe], options)
-
-
-def _earlier_run(context: Context, id: Any) -> str:
-    """The folder of the run that another stands on; the page calls it `run:NUMBER`."""
-    if not isinstance(id, str) or not id:
-        raise JobError("Choose the run whose maps this one is to learn from.")
-    kind, _, name = id.partition(":")
-    known = kind == "run" and name.isdecimal()
-    run = context.store.runs.get(int(name)) if known else None
-    if run is None or run.finished is None:
-        raise JobError(f"There is no finished run {id[:60]!r} here; choose another.")
-    return str(context.workspace.root / run.folder)
-
-
-def _weights(context: Context, id: str) -> str:
-    """What the trainer calls weights that the page calls `shipped:NAME` or `run:NUMBER`."""
-    kind, _, name = id.partition(":")
-    if kind == "shipped":
-        return name
-    if kind != "run":
-        return id
-    run = context.store.runs.get(int(name)) if name.isdecimal() else None
-    if run is None or run.weights_path is None:
-        raise JobError(f"There are no weights {id[:60]!r} here; choose others.")
-    return str(context.workspace.root / run.folder / run.weights_path)
 
 
 def _fitting_preset(context: Context) -> str:

@@ -107,7 +107,8 @@ class Ecs(Method):
         codes = scene.spread(reliable_codes(found, scene.outputs))
         shares = np.bincount(codes.ravel(), minlength=256) / codes.size
         rules = {"erased": found.in_region, "background": found.background, "unsure": found.unsure}
-        removed = {name: float(rule.float().mean()) for name, rule in rules.items()}
+        # Rules overlap: what one alone would remove is more than what it is the first to remove.
+        alone = {name: float(rule.float().mean()) for name, rule in rules.items()}
         legend: list[dict[str, Any]] = [
             {"code": code, "what": "kept", "tag": tag, "id": id, "share": float(shares[code])}
             for code, (id, tag) in enumerate(scene.tags, start=1)
@@ -118,10 +119,11 @@ class Ecs(Method):
         said = ", ".join(f"{tag} {share:.1%}" for tag, share in kept.items())
         if not any(kept.values()):
             said = "no pixel, so this image adds no segmentation loss"
-        caption = f"kept {said}; removed: " + ", ".join(
-            f"{name} {share:.0%}" for name, share in removed.items()
+        counted = {each["what"]: each["share"] for each in legend if each["what"] in rules}
+        caption = f"kept {said}; removed, each pixel by the first rule: " + ", ".join(
+            f"{name} {share:.0%}" for name, share in counted.items()
         )
-        details = {"legend": legend, "removed": removed}
+        details = {"legend": legend, "alone": alone}
         numbers = {"kept": sum(kept.values())}
         return StageMap("ecsnet.reliable", "reliable", codes, None, caption, numbers, details)
 

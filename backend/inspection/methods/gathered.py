@@ -1,6 +1,7 @@
 """What a run of OAA left in its folder: how it fused, what it gathered, its final maps."""
 
 import json
+from collections.abc import Hashable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -12,7 +13,7 @@ from backend.labels import read_heat
 
 Source = Literal["history", "maps", "model"]
 
-RECORD = "accumulated.json"
+CONFIG, RECORD = "config.json", "accumulated.json"
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class Gathered:
     @classmethod
     def of(cls, folder: Path) -> "Gathered":
         """Read from config.json and accumulated.json; what is missing there has its default."""
-        settings = read_object(folder / "config.json").get("settings")
+        settings = read_object(folder / CONFIG).get("settings")
         settings = settings if isinstance(settings, dict) else {}
         record = {
             image: {name: count for name, count in counts.items() if isinstance(count, int)}
@@ -37,17 +38,26 @@ class Gathered:
         fusion = str(settings.get("fusion", "max"))
         return cls(folder, fusion, str(settings.get("gate", "strict")), record)
 
+    @staticmethod
+    def state(folder: Path) -> tuple[Hashable, ...]:
+        """What changes when one of the files that `of` reads does."""
+        return folder, state_of(folder / CONFIG), state_of(folder / RECORD)
+
     def passes(self, image: str, class_name: str) -> int | None:
         """How many passes were gathered for a tag; None where the run did not learn it from the
         image.
         """
         return self.record.get(image, {}).get(class_name)
 
+    def map_path(self, image: str, class_name: str) -> Path:
+        """Where the run's final map of a tag lies, if it wrote one."""
+        return self.folder / "maps" / image / f"{class_name}.png"
+
     def map(self, image: str, class_name: str, size: tuple[int, int]) -> np.ndarray | None:
         """The run's final map float32 (h,w) of a tag of an image of this size (H,W), None where
         there is none to read, or it is of an image of another shape.
         """
-        path = self.folder / "maps" / image / f"{class_name}.png"
+        path = self.map_path(image, class_name)
         try:
             inside = path.resolve().is_relative_to((self.folder / "maps").resolve())
             heat = read_heat(path) if inside else None
@@ -63,6 +73,15 @@ def fits(grid: tuple[int, ...], size: tuple[int, int]) -> bool:
     """
     height, width = size
     return abs(grid[0] * width - grid[1] * height) <= max(size)
+
+
+def state_of(path: Path) -> tuple[int, int] | None:
+    """What changes when a file does: its time and size; None where there is none."""
+    try:
+        about = path.stat()
+    except OSError:
+        return None
+    return about.st_mtime_ns, about.st_size
 
 
 def read_object(path: Path) -> dict[str, Any]:

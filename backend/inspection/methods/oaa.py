@@ -1,6 +1,6 @@
 """OAA: what each pass of training saw of this image, and what was gathered of it."""
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
@@ -18,7 +18,7 @@ from backend.history import (
     read_history,
 )
 from backend.inspection.methods.cam import class_maps
-from backend.inspection.methods.gathered import Gathered, Source, fits
+from backend.inspection.methods.gathered import Gathered, Source, fits, state_of
 from backend.inspection.methods.method import Method
 from backend.inspection.stages import Stage, StageMap
 from backend.maps.attention import normalise
@@ -65,7 +65,17 @@ class Oaa(Method):
         """What the run's folder says beside the histories."""
         folder = self.scene.inspector.folder
         assert folder is not None
-        return self.scene.inspector.kept.keep("oaa run", folder, lambda: Gathered.of(folder))
+        made_from = Gathered.state(folder)
+        return self.scene.inspector.kept.keep("oaa run", made_from, lambda: Gathered.of(folder))
+
+    @property
+    def made_from(self) -> Hashable:
+        # Files of a run can be repaired while the page is open: what they made is made again then.
+        path, name = self._history_path(), self.scene.name or ""
+        classes = [self.scene.card.classes[output] for output in self.scene.outputs]
+        maps = [state_of(self.gathered.map_path(name, each)) for each in classes]
+        run = Gathered.state(self.gathered.folder)
+        return super().made_from, run, path and state_of(path), tuple(maps)
 
     def make(self, stage: str) -> Iterator[StageMap]:
         if stage == "oaa.pass":
@@ -142,6 +152,7 @@ class Oaa(Method):
             "t": number,
             "T": history.passes,
             "verdicts": [VERDICTS.get(int(each), "unknown") for each in history.verdict[:, column]],
+            "said": [self._verdict(history, t, column) for t in range(1, history.passes + 1)],
             "scores": [float(score) for score in history.scores[:, column]],
             "rivals": [
                 None if name is None else float(score)
@@ -153,12 +164,12 @@ class Oaa(Method):
 
     def _totals(self) -> list[Total]:
         """M_t of each known tag; where nothing was gathered, what stands in for it."""
-        history = self._history()
+        history, path = self._history(), self._history_path()
         steps = None
-        if history is not None:
+        if history is not None and path is not None:
             how = self.scene.settings.oaa_fusion or self.gathered.fusion
             steps = self.scene.caches.method.keep(
-                "oaa accumulated", (self.scene.card.digest, self.scene.name, how),
+                "oaa accumulated", (path, state_of(path), how),
                 lambda: history.accumulated("mean" if how == "mean" else "max"),
             )  # fmt: skip
         totals = []
@@ -208,10 +219,9 @@ class Oaa(Method):
     def _history(self, *, complain: bool = False) -> History | None:
         """The kept passes of this image, None where there are none. DataError for damaged ones and
         another image's, which without `complain` count as none."""
-        folder, name = self.scene.inspector.folder, self.scene.name
-        if folder is None or not name or Path(name).name != name:
+        path, name = self._history_path(), self.scene.name
+        if path is None:
             return None
-        path = history_path(folder, name)
 
         def read() -> History | DataError | None:
             try:
@@ -224,12 +234,19 @@ class Oaa(Method):
                 )
             return history
 
-        found = self.scene.caches.method.keep("oaa history", path, read)
+        found = self.scene.caches.method.keep("oaa history", (path, state_of(path)), read)
         if isinstance(found, DataError):
             if complain:
                 raise found
             return None
         return found
+
+    def _history_path(self) -> Path | None:
+        """Where the run would keep the passes of this image, None for a name that is no file's."""
+        folder, name = self.scene.inspector.folder, self.scene.name
+        if folder is None or not name or Path(name).name != name:
+            return None
+        return history_path(folder, name)
 
     def _why_no_history(self) -> str:
         known = any(

@@ -101,8 +101,18 @@ def test_each_pixel_is_kept_or_removed_by_a_rule_and_the_legend_adds_up(make: Ma
         assert each["share"] == pytest.approx((one.array == code).mean())
     assert (legend[1]["tag"], legend[1]["id"], legend[2]["tag"]) == ("cat", 8, "dog")
     # what the erasing alone removes is what was erased, grown to whole cells
-    assert one.details["removed"]["erased"] == pytest.approx((one.array == ERASED).mean())
-    assert one.details["removed"]["erased"] >= made["ecsnet.erased"].numbers["share"]
+    assert one.details["alone"]["erased"] == pytest.approx((one.array == ERASED).mean())
+    assert one.details["alone"]["erased"] >= made["ecsnet.erased"].numbers["share"]
+
+
+def test_the_caption_counts_each_pixel_once_as_the_legend_does(make: Make, image) -> None:
+    (one,) = make("ecsnet").inspect(image, [CAT, DOG], only=["ecsnet.reliable"])
+    _, removed = one.caption.split("removed, each pixel by the first rule: ")
+    legend = [each for each in one.details["legend"] if each["what"] != "kept"]
+    assert removed == ", ".join(f"{each['what']} {each['share']:.0%}" for each in legend)
+    alone = one.details["alone"]
+    # Under the threshold of one half a pixel is background and unsure: rules do overlap.
+    assert alone["unsure"] > next(e["share"] for e in legend if e["what"] == "unsure")
 
 
 def test_a_higher_threshold_never_trusts_a_pixel_more(make: Make, image) -> None:

@@ -92,6 +92,9 @@ def test_the_time_line_tells_every_pass_of_a_tag(run: Inspector, image) -> None:
     assert cat["verdicts"] == ["warm-up", "accumulated", "refused", "accumulated", "refused"]
     assert cat["scores"] == [0, 3, 1, 4, 2]
     assert cat["rival_classes"] == ["cow"] * 5
+    assert len(cat["said"]) == 5
+    assert made["oaa.pass:cat"].caption == f"pass 1 of 5, {cat['said'][0]}"
+    assert cat["said"][2] == "refused: 'cat' scored 1.00, not above 'cow' 2.30, which is no tag"
     assert (cat["t"], cat["T"], cat["kept"]) == (1, 5, 2)
     assert made["oaa.pass:dog"].details["verdicts"][-1] == "no attention"
     assert made["oaa.pass:cat"].caption.startswith("pass 1 of 5, warm-up")
@@ -223,6 +226,39 @@ def test_a_damaged_history_is_named_and_the_final_maps_stand_in(
     made = by_stage(run.inspect(image, [CAT], name="told"))
     assert "cannot be read" in made["oaa.pass"].caption
     assert made["oaa.accumulated:cat"].details == {"source": "maps"}
+
+
+def test_a_repaired_history_is_read_again_and_everything_after_it_made_anew(
+    run: Inspector, image, tmp_path: Path
+) -> None:
+    path, caches = history_path(tmp_path, "photo"), Caches()
+    whole = path.read_bytes()
+    path.write_bytes(whole[:40])
+    broken = by_stage(run.inspect(image, [CAT], caches=caches, name="photo"))
+    told = broken["oaa.pass"].caption
+    assert told.startswith(f"The history of photo in the run {tmp_path.name} cannot be read")
+    assert str(tmp_path) not in told
+    path.write_bytes(whole)
+    healed = by_stage(run.inspect(image, [CAT], caches=caches, name="photo"))
+    fresh = by_stage(run.inspect(image, [CAT], name="photo"))
+    assert healed["oaa.pass:cat"].kind == "heat"
+    assert healed["oaa.accumulated:cat"].details == {"source": "history"}
+    for stage in ("oaa.pass:cat", "oaa.accumulated:cat", "zones", "fusion.dcsp", "fusion.oaa"):
+        assert np.array_equal(healed[stage].array, fresh[stage].array), stage
+    assert not np.array_equal(healed["zones"].array, broken["zones"].array)
+
+
+def test_what_a_run_wrote_beside_its_histories_is_read_again_too(
+    run: Inspector, image, tmp_path: Path
+) -> None:
+    caches = Caches()
+    list(run.inspect(image, [CAT], caches=caches, name="told"))
+    write_heat(tmp_path / "maps" / "told" / "cat.png", cells((0, 0), (2, 3)) / 255)
+    moved = by_stage(run.inspect(image, [CAT], caches=caches, name="told"))
+    assert moved["oaa.accumulated:cat"].array == pytest.approx(shown(cells((0, 0), (2, 3))))
+    (tmp_path / "accumulated.json").write_text(json.dumps({"told": {"cat": 3}}))
+    (one,) = run.inspect(image, [CAT], caches=caches, name="told", only=["oaa.accumulated"])
+    assert one.numbers["passes"] == 3
 
 
 def test_another_data_sets_image_of_the_same_name_does_not_get_this_ones_maps(

@@ -7,7 +7,7 @@ const FIRST_OF_LABELS = ["weights", "fusion", "crf", "saliency", "device", "seed
 const WIDE = ["weights", "saliency", "from_"];
 // The kind of run that another recipe learns from.
 const STANDS_ON = { oaaplus: "oaa" };
-const FILE = "file";
+const FILE = "file:";
 
 /** Names of the options that a person sees first; every other one is under "All options". */
 export function firstOf(recipe) {
@@ -39,6 +39,8 @@ export function field(option, { preset, value, setup, recipe, backbone, disabled
     ? weightsControl({ common, now, setup, recipe, backbone, tell })
     : option.name === "from_"
     ? chooser(common, earlierRuns(setup, recipe), now, tell)
+    : option.name === "saliency"
+    ? chooser(common, setup.saliency.map((name) => [name, name]), now, tell)
     : option.choices?.length
       ? chooser(common, option.choices.map((choice) => [choice, choice]), now, tell)
       : entry(common, option, now, tell);
@@ -55,8 +57,11 @@ function entry(common, option, now, tell) {
 }
 
 function chooser(common, pairs, now, tell) {
+  // What was chosen once and is listed no more stays to be seen: the server says why it cannot be had.
+  const listed = now === "" || pairs.some(([value]) => value === String(now));
+  const all = listed ? pairs : [...pairs, [now, `${now}: not here`]];
   const select = el("select", { ...common, class: "tm-select", onchange: () => tell(select.value) },
-    pairs.map(([value, text]) => el("option", { value }, text)));
+    all.map(([value, text]) => el("option", { value }, text)));
   select.value = now;
   return select;
 }
@@ -69,23 +74,15 @@ export function earlierRuns(setup, recipe) {
 
 /** Trained weights for candidates; for training, what the trunk begins with. */
 function weightsControl({ common, now, setup, recipe, backbone, tell }) {
-  const trained = setup.weights.filter((one) => recipe === "labels" || one.backbone === backbone);
-  const pairs = recipe === "labels"
+  const making = recipe === "labels";
+  const trained = setup.weights.filter((one) => making || one.backbone === backbone);
+  const files = setup.files.filter((name) => (making ? name.endsWith(".safetensors") : name.startsWith(String(backbone))));
+  const pairs = making
     ? trained.map((one) => [one.id, one.title])
     : [["", "Whatever fits the backbone"], ["none", "None: begin at random"], ...trained.map((one) => [one.id, `From ${one.title}`])];
-  if (recipe === "labels" && !pairs.length) pairs.push(["", "No trained weights yet"]);
-  pairs.push([FILE, "A file…"]);
-  const listed = pairs.some(([value]) => value === now && value !== FILE);
-  const path = el("input", {
-    class: "tm-input tm-mono", value: listed ? "" : now, placeholder: "/path/to/weights.safetensors", hidden: listed,
-    "aria-label": "Path of a weights file on the server", spellcheck: "false", onchange: () => tell(path.value.trim()),
-  });
-  const select = chooser(common, pairs, listed ? now : FILE, (value) => {
-    path.hidden = value !== FILE;
-    if (value === FILE) path.focus();
-    else tell(value);
-  });
-  return el("span", { class: "tr-weights" }, select, path);
+  pairs.push(...files.map((name) => [FILE + name, `The file ${name}`]));
+  if (!pairs.length) pairs.push(["", "No trained weights yet"]);
+  return chooser(common, pairs, now, tell);
 }
 
 function shown(value) {

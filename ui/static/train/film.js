@@ -22,9 +22,10 @@ export class Film {
     this.legend = el("span", { class: "tr-film-scale", title: "Attention: none to the strongest of the image" }, "0", this.scale, "1");
     this.strip = el("div", { class: "tr-film-strip" });
     this.empty = el("p", { class: "tr-film-empty" });
+    this.missing = el("p", { class: "tr-film-missing", role: "status", hidden: true }, "The photographs of this film cannot be loaded (film/photographs.jpg in the run's folder), so its maps are shown without them.");
     this.controls = el("div", { class: "tr-film-controls" }, this.play, this.slider, this.said, this.newest);
     this.node = el("section", { class: "tr-film", "aria-label": "Film of example maps" },
-      el("header", {}, el("h3", {}, "Film"), this.controls, this.legend), this.strip, this.empty);
+      el("header", {}, el("h3", {}, "Film"), this.controls, this.legend), this.missing, this.strip, this.empty);
     new ResizeObserver(() => this.#arrange()).observe(this.strip);
     this.pick(null);
   }
@@ -40,6 +41,7 @@ export class Film {
     this.at = 0;
     this.following = true;
     this.figures = [];
+    this.missing.hidden = true;
     this.strip.replaceChildren();
     this.#controls();
   }
@@ -51,6 +53,8 @@ export class Film {
       while (this.frames.length && this.frames.at(-1).step >= frame.step) this.frames.pop();
       this.frames.push(frame);
     }
+    // Photographs that could not be had may be there with the next frame.
+    if (frames.length && !this.missing.hidden) this.photographs = null;
     // An example that can no longer be read changes the places: earlier frames do not fit them.
     const layout = JSON.stringify(this.frames.at(-1)?.frame);
     if (frames.length && this.frames.some((frame) => JSON.stringify(frame.frame) !== layout)) {
@@ -58,7 +62,7 @@ export class Film {
       this.photographs = null;
     }
     this.empty.textContent = ACTIVE.includes(state)
-      ? "No frame yet. The trainer looks at a few examples about twenty times a run; the first look makes the first frame."
+      ? "No frame yet. The trainer looks at a few examples at most twenty times a run, at least ten steps apart, and after the last step; --watch-every sets other steps. The first look makes the first frame."
       : "This run has no film: it ended before its first look, or was told not to look (--watch-every -1).";
     if (!frames.length && this.drawn === this.#look()) return;
     if (this.following) this.at = Math.max(0, this.frames.length - 1);
@@ -111,7 +115,7 @@ export class Film {
     if (this.timer && next) this.#heat(next).catch(() => {});
   }
 
-  /** The photographs in grey, once a film. */
+  /** The photographs in grey, once a film; null where they cannot be loaded. */
   #photographs(frame) {
     this.photographs ??= bitmap(this.#url(frame, "photographs.jpg")).then((image) => {
       const grey = new OffscreenCanvas(image.width, image.height);
@@ -119,8 +123,7 @@ export class Film {
       pen.filter = "grayscale(1)";
       pen.drawImage(image, 0, 0);
       return grey;
-    });
-    this.photographs.catch(() => { this.photographs = null; });
+    }).catch(() => null);
     return this.photographs;
   }
 
@@ -141,6 +144,7 @@ export class Film {
   }
 
   #draw(frame, photographs, { width, values }) {
+    this.missing.hidden = photographs !== null;
     this.#place(frame.frame);
     const { colourMap, opacity } = keptView();
     const layer = new OffscreenCanvas(width, HEIGHT);
@@ -151,8 +155,9 @@ export class Film {
     for (const [index, { left, width: wide }] of frame.frame.entries()) {
       const context = this.figures[index].firstElementChild.getContext("2d");
       context.globalAlpha = 1;
-      context.drawImage(photographs, left, 0, wide, HEIGHT, 0, 0, wide, HEIGHT);
-      context.globalAlpha = opacity;
+      context.clearRect(0, 0, wide, HEIGHT);
+      if (photographs) context.drawImage(photographs, left, 0, wide, HEIGHT, 0, 0, wide, HEIGHT);
+      context.globalAlpha = photographs ? opacity : 1;
       context.drawImage(layer, left, 0, wide, HEIGHT, 0, 0, wide, HEIGHT);
     }
     this.drawn = this.#look();

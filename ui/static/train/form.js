@@ -221,7 +221,7 @@ export class Form {
 }
 
 // Options that are chosen from a list, whatever their type.
-const CHOSEN = ["weights", "from_"];
+const CHOSEN = ["weights", "saliency", "from_"];
 
 const PRESET_TITLES = {
   paper: "The paper's own numbers: a GPU and hours",

@@ -1,9 +1,9 @@
-// What the address says: which image, which weights and methods on each side, which panel is enlarged.
+// What the address says: which image, which weights and methods on each side, which training pass, which panel is enlarged.
 import { tabVisible } from "../ui.js";
 
-const NAMES = ["image", "weights", "method", "weights2", "method2", "stage"];
+const NAMES = ["image", "weights", "method", "weights2", "method2", "pass", "stage"];
 
-/** The address as {image, weights, method, weights2, method2, stage}, null for what it does not name. */
+/** The address as {image, weights, method, weights2, method2, pass, stage}, null for what it does not name. */
 export function readAddress() {
   const address = new URLSearchParams(location.hash.slice(1));
   return Object.fromEntries(NAMES.map((name) => [name, address.get(name)]));

@@ -9,9 +9,9 @@ import { TruthSection } from "./truth.js";
 import { stageText } from "./words.js";
 
 export class Beside {
-  /** `both` are the two sides, `sides()` those shown, `image()` the one they show; `onErrors()` turns the error colours on or off. */
-  constructor({ options, shared, both, sides, image, onErrors }) {
-    Object.assign(this, { both, sides, image });
+  /** `both` are the two sides, `sides()` those shown, `image()` the one they show; `onErrors()` turns the error colours on or off, `onPass()` hears that another pass was chosen. */
+  constructor({ options, shared, both, sides, image, onErrors, onPass }) {
+    Object.assign(this, { both, sides, image, onPass, mostPasses: options.limits.oaa_pass[1] });
     this.settings = new SettingsPanel({ defaults: options.settings, presets: options.presets, saliency: options.saliency, crf: options.crf, onChange: (names) => this.#moved(names) });
     this.noise = new NoiseLegend();
     this.settings.sections.ecsnet.append(this.noise.root);
@@ -34,6 +34,7 @@ export class Beside {
   arrange() {
     this.settings.follow(this.sides());
     this.scores.arrange(this.sides().map(({ letter }) => letter));
+    for (const side of this.sides()) this.scores.bar(side.letter, side.vocabulary === "imagenet" ? "ImageNet's classes are not the workspace's, so this mask is for looking only" : null);
     for (const side of this.sides()) {
       const score = side.panels.get("sal.score");
       if (score?.header && !score.due) this.scores.receive(side.letter, score.header);
@@ -76,12 +77,27 @@ export class Beside {
     this.scores.name(focused?.startsWith("fusion.") ? stageText(focused).title : null);
   }
 
+  /** The pass that is looked at where it is not the last and a side shown has passes, else null. */
+  get pass() {
+    const pass = this.settings.values.oaa_pass;
+    return pass && this.sides().some((side) => side.requests.reads("oaa_pass")) ? pass : null;
+  }
+
+  /** Takes the pass that an address names, without asking for it; null, and what is no pass, is the last one. Answers whether it is another. */
+  choosePass(text) {
+    const named = /^[0-9]{1,9}$/.test(text ?? "") ? Number(text) : 0;
+    const before = this.pass;
+    this.settings.put("oaa_pass", named <= this.mostPasses ? named : 0);
+    return this.pass !== before;
+  }
+
   #showPasses() {
     this.timelines.forEach((timeline, at) => timeline.show(this.both[at], this.settings.values.oaa_pass));
   }
 
   #moved(names) {
     if (!this.image()) return;
+    if (names.includes("oaa_pass")) this.onPass();
     for (const side of this.sides()) side.moved(names);
     this.tell();
   }
@@ -89,6 +105,7 @@ export class Beside {
   #goToPass(pass, playing) {
     this.settings.put("oaa_pass", pass);
     for (const side of this.sides()) side.movedPass(playing);
+    this.onPass();
   }
 
   async #offer(side) {

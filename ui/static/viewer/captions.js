@@ -33,7 +33,7 @@ const BY_KIND = {
   reliable: ({ header: { details }, side }) =>
     details.legend.map((entry) => {
       const rule = NOISE_RULES[entry.what];
-      const title = rule ? `Removed, ${rule.title}: ${percent(entry.share)} of the image. ${rule.about}` : `Kept as ${entry.tag}: ${percent(entry.share)} of the image`;
+      const title = rule ? `Removed first by the rule ${rule.title}: ${percent(entry.share)} of the image. ${rule.about}` : `Kept as ${entry.tag}: ${percent(entry.share)} of the image`;
       return share(noiseSwatch(entry, (tag) => side.colourOf(tag)), rule?.title ?? entry.tag, entry.share, title);
     }),
   difference: ({ header: { numbers } }) => [
@@ -53,7 +53,7 @@ function heat({ stage, tag, header: { caption, numbers, details } }) {
   }
   if (stage === "oaa.accumulated" && details?.source === "history") return [el("span", { title: `${caption}. More passes show more of the object` }, numbers.passes ? `${numbers.passes} of ${numbers.t} passes` : "nothing yet")];
   if (details?.source === "model") return [el("span", { class: "tm-badge warn", title: caption }, "final network's")];
-  const parts = [numbers.score === undefined || caption.startsWith("strongest") ? el("span", { title: caption }, caption) : el("span", { title: LIKELY }, `score ${formatNumber(numbers.score, 2)}`)];
+  const parts = [numbers.score === undefined || caption.startsWith("strongest") ? el("span", { title: caption }, caption) : el("span", { title: caption.endsWith(".") ? caption : LIKELY }, `score ${formatNumber(numbers.score, 2)}`)];
   if (numbers.mean === 0) parts.push(el("span", { class: "tm-badge warn", title: caption }, "all zero"));
   return tag ? parts : [el("span", { title: caption }, caption)];
 }

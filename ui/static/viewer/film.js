@@ -6,7 +6,9 @@ import { stageText } from "./words.js";
 
 const GAP = 12;
 const HEADING = 30;
+// One line; captions that need more take it from the pictures.
 const CAPTION = 24;
+const MOST_FITS = 4;
 const SMALLEST = 128;
 // Beside another column, panels of about this width show most at once and still enough.
 const COMPARED = 215;
@@ -17,6 +19,7 @@ export class Film {
     Object.assign(this, { shared, sides, onFocus });
     this.focused = null;
     this.focusedSide = "A";
+    this.caption = CAPTION;
     this.hidden = new Set();
     this.differences = new Differences({ onFocus: (panel) => this.toggleFocus(panel) });
     this.heads = el("div", { class: "tmv-heads" });
@@ -108,26 +111,56 @@ export class Film {
     const aspect = Math.min(Math.max(width / height, 0.5), 3.2);
     this.root.style.setProperty("--aspect", aspect);
     if (this.focused) return this.drawAll();
-    const fitted = this.sides().length > 1 ? this.#fitTwo() : this.#fitAll(aspect);
-    this.grid.style.setProperty("--columns", fitted.columns);
-    this.grid.style.setProperty("--panel", `${Math.floor(fitted.width)}px`);
+    // Until every caption is here, the room that the last ones took is kept for them.
+    const waiting = this.sides().some((side) => [...side.panels.values()].some(({ due, absorbed }) => due && !absorbed));
+    if (!waiting) this.caption = CAPTION;
+    if (this.sides().length > 1) this.#layTwo(waiting);
+    else this.#layAll(aspect, waiting);
     this.drawAll();
+  }
+
+  #lay({ columns, width }) {
+    this.grid.style.setProperty("--columns", columns);
+    this.grid.style.setProperty("--panel", `${Math.floor(width)}px`);
+  }
+
+  /** All panels of one side, smaller by what their captions need beyond a line. */
+  #layAll(aspect, waiting) {
+    this.grid.style.removeProperty("--caption");
+    for (let turn = 0; turn < MOST_FITS; turn++) {
+      const fitted = this.#fitAll(aspect);
+      this.#lay(fitted);
+      const over = this.grid.scrollHeight - this.grid.clientHeight;
+      if (waiting || !fitted.fits || over <= 0) return;
+      this.caption += Math.ceil(over / fitted.rows);
+    }
+  }
+
+  /** Two columns: captions as high as the highest, so that both sides' rows stay level. */
+  #layTwo(waiting) {
+    this.#lay(this.#fitTwo());
+    if (!waiting) {
+      this.grid.style.removeProperty("--caption");
+      this.caption = Math.max(CAPTION, ...this.all().map(({ caption }) => caption.offsetHeight));
+    }
+    this.grid.style.setProperty("--caption", `${this.caption}px`);
   }
 
   #fitAll(aspect) {
     const count = this.#shownOf(this.sides()[0]).length;
     const room = { width: this.grid.clientWidth, height: this.grid.clientHeight };
-    let best = { columns: 1, width: room.width, fits: false };
+    let best = { columns: 1, rows: count, width: room.width, fits: false };
     for (let columns = 1; columns <= Math.max(count, 1); columns++) {
       const column = (room.width - GAP * (columns - 1)) / columns;
       if (column < SMALLEST) break;
       const rows = Math.ceil(count / columns);
-      const tall = ((room.height - GAP * (rows - 1)) / rows - HEADING - CAPTION) * aspect;
-      const fits = tall >= SMALLEST;
+      const tall = ((room.height - GAP * (rows - 1)) / rows - HEADING - this.caption) * aspect;
+      // Captions of more than a line may take something from pictures that are small already.
+      const fits = tall >= SMALLEST - (this.caption - CAPTION);
       const width = Math.min(column, tall);
       // What can be seen at once comes first, then size; where nothing fits, the most columns.
-      if (!fits && !best.fits) best = { columns, width: column, fits };
-      else if (fits && (!best.fits || width > best.width)) best = { columns, width, fits };
+      if (!fits && !best.fits) best = { columns, rows, width: column, fits };
+      else if (fits && (!best.fits || width > best.width)) best = { columns, rows, width, fits };
     }
     return best;
   }

@@ -14,6 +14,8 @@ import { Source, SourceSection } from "./source.js";
 import { Toolbar, keptView } from "./toolbar.js";
 import { Vocabularies } from "./vocabularies.js";
 
+const REST = 300;
+
 export async function mount(root) {
   const tab = new InspectTab(root);
   await tab.start();
@@ -39,6 +41,7 @@ class InspectTab {
     this.#build();
     const address = readAddress();
     this.#chooseSources(address);
+    this.beside.choosePass(address.pass);
     await this.#firstImage(address.image);
     if (address.stage) this.film.focus(address.stage);
     bindKeys(this);
@@ -62,7 +65,7 @@ class InspectTab {
     this.vocabularies = new Vocabularies({ options, sides: shown, onTags: (vocabulary) => this.#inspectWhere((side) => side.vocabulary === vocabulary), onImage: (image) => this.#imageChanged(image), onHide: () => this.film.recolourAll() });
     this.images = new Images({ readOnly: options.read_only, onChoose: (image) => this.show(image), dotsOf: (image) => image.tags.map((name) => this.vocabularies.workspace.colourOf(name)) });
     this.both = ["A", "B"].map((letter) => this.#side(letter));
-    this.beside = new Beside({ options, shared: this.shared, both: this.both, sides: shown, image: () => this.image, onErrors: () => this.toggleErrors() });
+    this.beside = new Beside({ options, shared: this.shared, both: this.both, sides: shown, image: () => this.image, onErrors: () => this.toggleErrors(), onPass: () => this.#passChanged() });
     this.film = new Film(this.shared, { sides: shown, onFocus: () => this.#focusChanged() });
     this.film.differences.shown = this.view.difference;
     this.weights = new SourceSection(this.both.map(({ source }) => source));
@@ -219,6 +222,7 @@ class InspectTab {
   }
 
   #done(side, seconds, whole) {
+    if (whole) this.film.layout();
     this.toolbar.say(whole && !this.comparing ? `${(seconds * 1000).toFixed(0)} ms` : "");
     this.beside.tell();
   }
@@ -281,11 +285,18 @@ class InspectTab {
     }
   }
 
+  /** Browsers refuse an address that changes too often: it follows when passes have rested. */
+  #passChanged() {
+    clearTimeout(this.resting);
+    this.resting = setTimeout(() => this.#writeAddress(), REST);
+  }
+
   #writeAddress() {
+    clearTimeout(this.resting);
     if (!this.image) return;
     const [a, b] = this.both.map(({ source }) => source);
     const second = this.comparing ? { weights2: b.id, method2: b.chosen } : {};
-    writeAddress({ image: this.image.name, weights: a.id, method: a.chosen, ...second, stage: this.film.focused });
+    writeAddress({ image: this.image.name, weights: a.id, method: a.chosen, ...second, pass: this.beside.pass, stage: this.film.focused });
   }
 
   async #followAddress() {
@@ -295,9 +306,10 @@ class InspectTab {
     const asked = [address.weights ?? a.id, address.method ?? "", address.weights2 ?? (address.method2 ? a.id : ""), address.method2 ?? ""];
     const moved = String(now) !== String(asked);
     if (moved) this.#chooseSources(address);
+    const passed = this.beside.choosePass(address.pass);
     const image = address.image && address.image !== this.image?.name ? await this.#imageNamed(address.image) : null;
     if (image) this.show(image);
-    else if (moved) this.#inspectWhere(() => true);
+    else if (moved || passed) this.#inspectWhere(() => true);
     this.film.focus(address.stage);
   }
 }

@@ -21,11 +21,11 @@ export function noiseSwatch(entry, colourOf) {
   return hatchSwatch(NOISE_RULES[entry.what]?.hatch);
 }
 
-/** The legend beside ECS-Net's sliders: kept and removed, with shares, one column a side. */
+/** The legend beside ECS-Net's sliders: kept and removed, each pixel counted once as in the picture, one column a side. */
 export class NoiseLegend {
   constructor() {
     this.body = el("tbody");
-    this.root = el("table", { class: "tmv-noise", hidden: true }, this.body);
+    this.root = el("table", { class: "tmv-noise", hidden: true }, this.body, el("caption", {}, "Each pixel is kept, or counts for the first rule that removes it."));
   }
 
   /** `sides` are those whose method has a reliable set. */
@@ -38,14 +38,14 @@ export class NoiseLegend {
     const [first] = told;
     const head = told.length > 1 ? el("tr", {}, el("td"), told.map(({ letter }) => el("td", { class: "number" }, letter))) : null;
     const row = (swatch, title, about, value) => el("tr", { title: about }, el("td", {}, swatch, title), told.map(({ header }) => el("td", { class: "number" }, value(header.details))));
-    const kept = ({ legend }) => percent(legend.filter(({ what }) => what === "kept").reduce((sum, { share }) => sum + share, 0));
+    const part = ({ legend }, wanted) => percent(legend.filter(({ what }) => what === wanted).reduce((sum, { share }) => sum + share, 0));
     const right = ({ precision }) => (precision === null || precision === undefined ? "–" : percent(precision));
     const dots = first.header.details.legend.filter(({ what }) => what === "kept").map((entry) => noiseSwatch(entry, (tag) => first.side.colourOf(tag)));
     this.body.replaceChildren(...[head,
-      row(el("span", { class: "tmv-dots-inline" }, dots), "kept", "Pixels that train the second look as labels, of the image: sure ones only, so few are normal", kept),
+      row(el("span", { class: "tmv-dots-inline" }, dots), "kept", "Pixels that train the second look as labels, of the image: sure ones only, so few are normal", (details) => part(details, "kept")),
       told.some(({ header }) => "precision" in header.details) ? row(el("span"), "of these right", "The share of kept pixels whose class the truth confirms; higher is better", right) : null,
       ...Object.entries(NOISE_RULES).map(([name, rule]) => row(hatchSwatch(rule.hatch), `removed: ${rule.title}`,
-        `${rule.about}. The share of the image that this rule alone would remove; rules overlap`, ({ removed }) => percent(removed[name]))),
+        `${rule.about}. Of the image, what no rule above it removed; alone it would remove ${told.map(({ header }) => percent(header.details.alone[name])).join(" and ")}`, (details) => part(details, name))),
     ].filter(Boolean));
   }
 }

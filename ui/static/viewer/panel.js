@@ -34,7 +34,7 @@ export class Panel {
     const text = stageText(stage);
     this.title = el(
       "button",
-      { type: "button", class: "tmv-title", title: `${text.about} — click to enlarge`, onclick: () => onFocus(this) },
+      { type: "button", class: "tmv-title", title: `${text.title}${tag ? `, ${tag}` : ""}: ${text.about} — click to enlarge`, onclick: () => onFocus(this) },
       this.step,
       el("span", { class: "tmv-name" }, text.title),
       tag ? el("span", { class: "tmv-tag", title: tag }, this.mark, el("span", {}, tag)) : null,

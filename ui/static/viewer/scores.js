@@ -20,6 +20,7 @@ export class Scores {
     this.letters = letters;
     this.told = new Map();
     this.cells = new Map(letters.map((letter) => [letter, {}]));
+    this.barred = new Map();
     const two = letters.length > 1;
     this.root.classList.toggle("compare", two);
     this.rows.replaceChildren(...Object.entries(SCORES).map(([name, { title, about }]) =>
@@ -32,8 +33,9 @@ export class Scores {
           return two ? el("span", { class: "tmv-score-of" }, el("span", { class: "tmv-letter" }, letter), meter, value) : [value, meter];
         }))));
     this.buttons = new Map(letters.map((letter) => [letter, el("button", {
-      type: "button", class: `tm-button${two ? "" : " primary"}`, disabled: true, title: `Put this mask${two ? ` of ${letter}` : ""} into the Curate queue, with its scores`, onclick: () => this.onOffer(letter),
+      type: "button", class: `tm-button${two ? "" : " primary"}`, disabled: true, onclick: () => this.onOffer(letter),
     })]));
+    this.titles = new Map();
     this.offers.replaceChildren(...this.buttons.values());
     this.name(null);
     this.#say();
@@ -44,8 +46,15 @@ export class Scores {
     for (const [letter, button] of this.buttons) {
       const whose = this.letters.length > 1 ? ` ${letter}` : "";
       button.textContent = whose ? `Offer${whose}` : title ? `Offer ${title}` : "Offer as candidate";
-      if (whose) button.title = `Put ${title ?? "the mask"} of ${letter} into the Curate queue, with its scores`;
+      this.titles.set(letter, `Put ${title ?? "this mask"}${whose && ` of ${letter}`} into the Curate queue, with its scores`);
+      this.#free(letter);
     }
+  }
+
+  /** Keeps a side's mask from being offered, and says why; null lets it be. */
+  bar(letter, why) {
+    this.barred.set(letter, why);
+    this.#free(letter);
   }
 
   /** A side's scores are being made again. */
@@ -62,16 +71,23 @@ export class Scores {
       value.textContent = known ? formatNumber(header.numbers[name], 2) : "–";
       bar.style.width = known ? `${header.numbers[name] * 100}%` : "0";
     }
-    const button = this.buttons.get(letter);
-    if (button) button.disabled = !known || header.numbers.CD === 0;
+    this.#free(letter);
     this.root.title = known ? header.caption : "";
     this.#say();
   }
 
   /** Locks or frees a side's button while its mask is on the way. */
   lock(letter, locked) {
+    this.#free(letter, locked);
+  }
+
+  #free(letter, locked = false) {
     const button = this.buttons.get(letter);
-    if (button) button.disabled = locked;
+    if (!button) return;
+    const header = this.told.get(letter);
+    const why = this.barred.get(letter);
+    button.disabled = locked || Boolean(why) || header?.kind !== "score" || header.numbers.CD === 0;
+    button.title = why ?? this.titles.get(letter);
   }
 
   #say() {

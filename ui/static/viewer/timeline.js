@@ -89,26 +89,24 @@ export class Timeline {
   }
 
   #draw(told) {
-    this.rows.replaceChildren(...told.map(({ panel, verdicts, kept, ...scores }) =>
+    this.rows.replaceChildren(...told.map(({ panel, verdicts, said: sentences, kept, ...scores }) =>
       el("div", { class: "tmv-pass-row", dataset: { tag: panel.tag } },
         el("span", { class: "tmv-pass-tag", title: `${panel.tag}: ${kept} of ${verdicts.length} passes were accumulated in all` }, dot(panel.side.colourOf(panel.tag)), el("span", {}, panel.tag), el("span", { class: "tm-faint" }, `${kept}/${verdicts.length}`)),
         el("div", { class: "tmv-ticks" }, verdicts.map((verdict, index) =>
           el("i", { class: `tmv-tick ${VERDICTS[verdict]?.mark ?? "none"}`, title: whatBecame(panel.tag, index, verdict, scores), onclick: () => { this.pause(); this.#go(index + 1); } }))),
-        el("p", { class: "tmv-pass-said" }))));
+        // All sentences lie on each other, so that the longest makes the room that each of them has.
+        el("div", { class: "tmv-pass-said" }, sentences.map((sentence) => el("p", { title: sentence }, sentence))))));
     const seen = new Set(told.flatMap(({ verdicts }) => verdicts));
     this.legend.replaceChildren(...Object.entries(VERDICTS).filter(([name]) => seen.has(name)).map(([, { mark, title, about }]) =>
       el("span", { title: about }, el("i", { class: `tmv-tick ${mark}` }), title)));
   }
 
-  #mark(row, { panel, t }) {
+  #mark(row, { t }) {
     row.querySelectorAll(".tmv-ticks > i").forEach((tick, index) => {
       tick.classList.toggle("later", index >= t);
       tick.classList.toggle("now", index === t - 1);
     });
-    const said = panel.header.caption.replace(/^pass \d+ of \d+, /, "");
-    const line = row.querySelector(".tmv-pass-said");
-    line.textContent = said;
-    line.title = said;
+    row.querySelectorAll(".tmv-pass-said > p").forEach((line, index) => line.classList.toggle("now", index === t - 1));
   }
 }
 

@@ -64,8 +64,12 @@ export function verdict({ AC, CD, SC }) {
   return "Mask and saliency overlap only in part: expect missing or extra pieces.";
 }
 
-/** One sentence on two coarse scores. */
+/** One sentence on two coarse scores. An empty mask has nothing to agree with, and CD 0 says that it is empty. */
 export function verdictOfTwo(one, other) {
+  const empty = [one, other].map(({ CD }) => CD === 0);
+  if (empty[0] && empty[1]) return "Both masks are empty, so there is nothing to compare yet.";
+  if (empty[0] || empty[1]) return `${empty[0] ? "A" : "B"}'s mask is empty; only ${empty[0] ? "B" : "A"}'s can agree with the saliency.`;
+  if (one.AC === 0 && other.AC === 0) return "Neither mask overlaps the saliency anywhere.";
   const by = one.SC - other.SC;
   if (Math.abs(by) < 0.005) return "Both masks agree with the saliency equally well.";
   return `${by > 0 ? "A" : "B"}'s mask agrees better with the saliency, by ${Math.abs(by).toFixed(2)}.`;
