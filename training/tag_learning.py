@@ -78,8 +78,8 @@ class TagLearning(Machine):
 
     watch_every: int = option(
         0,
-        "steps between two looks at example maps, for the film and the map mIoU; 0: 20 times a "
-        "run; -1: never",
+        "steps between two looks at example maps, for the film and the map mIoU; 0: at most 20 "
+        "looks a run, at least 10 steps apart; -1: never",
         minimum=-1,
     )
     watch_images: int = option(24, "images looked at", minimum=1, maximum=1000)

@@ -56,9 +56,9 @@ TABLES = (
     ),
     Table(
         "OAA, Table 3: part of the images",
-        "The paper's figures are of segmenters that learn from a part of VOC's images, with maps by "
-        "OAA+. Here the classification network learns from the part; every line takes as many steps "
-        "and is measured on all images: those not learnt from have the final network's map.",
+        "The paper's figures are of segmenters that learn from a part of VOC's images, with maps "
+        "by OAA+. Here the classification network learns from the part; every line takes as many "
+        "steps and is measured on all images: those not learnt from have the final network's map.",
         (
             Line("20 %", "oaa-0.2", published=54.6),
             Line("50 %", "oaa-0.5", published=57.3),
