@@ -56,7 +56,7 @@ class Accumulator:
 
     how "max" keeps uint8; "mean" a uint16 and a count for each cell. `warmup` passes are not
     stored; `gate` is a rule of `is_reliable`, or none. `told` names the images whose every pass is
-    kept for the page.
+    kept for the page: these do grow, by a map of each tag a pass.
     """
 
     def __init__(

@@ -2,8 +2,8 @@
 
 The digest covers the settings, the seed, the images with their tags and true masks, the initial
 weights, the rows that it stands on, and the code of the method (without comments, docstrings and
-layout): what COMMON_CODE and CODE_OF list. The loop, the command line and what is made of finished
-maps (CRF, GradCAM) are not in it.
+layout): what COMMON_CODE and CODE_OF list. The loop and the command line are not in it. Each figure
+of a row has a digest of its own, of the code that makes it of the finished run.
 """
 
 import ast
@@ -12,7 +12,10 @@ import json
 import shutil
 import subprocess
 import sys
+import threading
 import time
+from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, fields
 from functools import cache
 from pathlib import Path
@@ -29,6 +32,7 @@ from training.options import options_of, settle  # noqa: E402
 from training.recipes import find_recipe  # noqa: E402
 
 PRESET = "light"
+LOCKS: dict[Path, threading.Lock] = defaultdict(threading.Lock)
 COMMON_CODE = (
     "backend/maps/attention.py",
     "backend/networks/backbone.py",
@@ -40,6 +44,7 @@ COMMON_CODE = (
     "training/data.py",
     "training/evaluation.py",
     "training/maps_export.py",
+    "training/networks.py",
     "training/views.py",
 )
 CODE_OF = {
@@ -65,7 +70,7 @@ class Training:
 
 @dataclass(frozen=True)
 class Kept:
-    """A finished row: its figures by name, each {"miou", "threshold", "sweep", "iou"}."""
+    """A finished row: its figures by name, each {"miou", "threshold", "sweep", "iou", "code"}."""
 
     digest: str
     name: str
@@ -129,11 +134,28 @@ def trunk_digest(backbone: str, weights: str, data: Path) -> str:
 @cache
 def code_digest(recipe: str) -> str:
     """Of the method's code as Python reads it."""
+    return digest_of_code([*COMMON_CODE, *CODE_OF[recipe], f"training/recipes/{recipe}.py"])
+
+
+def digest_of_code(files: Sequence[str], *sources: str) -> str:
+    """Of these files of the project and these pieces of code, as Python reads them."""
     told = hashlib.sha256()
-    for name in (*COMMON_CODE, *CODE_OF[recipe], f"training/recipes/{recipe}.py"):
-        code = (ROOT / name).read_text(encoding="utf-8")
-        told.update(ast.dump(bare(ast.parse(code))).encode())
+    for code in (*((ROOT / name).read_text(encoding="utf-8") for name in files), *sources):
+        told.update(written(bare(ast.parse(code))).encode())
     return told.hexdigest()[:16]
+
+
+def written(part: Any) -> str:
+    """A syntax tree as text, the same under every version of Python: what is empty is left out,
+    since versions differ in which empty parts a tree has.
+    """
+    if isinstance(part, ast.AST):
+        inner = [(name, value) for name, value in ast.iter_fields(part) if value not in (None, [])]
+        said = ",".join(f"{name}={written(value)}" for name, value in inner)
+        return f"{type(part).__name__}({said})"
+    if isinstance(part, list):
+        return f"[{','.join(map(written, part))}]"
+    return repr(part)
 
 
 def bare(tree: ast.Module) -> ast.Module:
@@ -170,9 +192,17 @@ def keep(rows: Path, row: Kept) -> None:
 
 def train(training: Training, data: Path, split: str, seed: int, at: Path, digest: str) -> float:
     """Trains as anyone would from the command line; the seconds it took. A run that was cut goes
-    on, one of another digest begins anew, a finished one is left alone.
+    on, one of another digest begins anew, a finished one is left alone. A folder is worked in by
+    one at a time: several rows stand on the same run.
     """
     folder = training.folder(at, seed)
+    with LOCKS[folder]:
+        return _train(training, folder, data, split, seed, at, digest)
+
+
+def _train(
+    training: Training, folder: Path, data: Path, split: str, seed: int, at: Path, digest: str
+) -> float:
     mark = folder / "digest.txt"
     if folder.exists() and (not mark.is_file() or mark.read_text() != digest):
         shutil.rmtree(folder)

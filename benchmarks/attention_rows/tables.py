@@ -2,7 +2,7 @@
 
 import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from benchmarks.attention_rows.cache import Kept
 
@@ -21,12 +21,15 @@ class Line:
 
 @dataclass(frozen=True)
 class Table:
-    """A paper's comparison; `orders` are pairs of line numbers (better, worse) as published."""
+    """A paper's comparison; `orders` are pairs of line numbers (better, worse) as published, and
+    `why` says of some of them what is known of the reason, printed where one does not hold.
+    """
 
     title: str
     note: str
     lines: tuple[Line, ...]
     orders: tuple[tuple[int, int], ...]
+    why: Mapping[tuple[int, int], str] = field(default_factory=dict)
 
 
 TABLES = (
@@ -38,6 +41,9 @@ TABLES = (
             Line("setting 1: ACoL", "acol", published=56.1),
             Line("setting 2: zero instead of sign flip", "seenet-zero", published=55.8),
             Line("SeeNet", "seenet", published=57.3),
+            Line("second branch alone: ACoL", "acol", "second"),
+            Line("second branch alone: zero", "seenet-zero", "second"),
+            Line("second branch alone: SeeNet", "seenet", "second"),
         ),
         ((2, 0), (2, 1)),
     ),
@@ -188,9 +194,10 @@ def orders(table: Table, found: Found, seeds: Sequence[int]) -> str:
         mean = statistics.mean(differences)
         won = sum(difference > 0 for difference in differences)
         verdict = "holds" if mean > 0 else "does not hold"
+        why = "" if mean > 0 else table.why.get((better, worse), "")
         said.append(
             f"- {first.label} above {second.label}: {verdict}, {mean:+.1f} "
-            f"({won} of {len(differences)} seeds)"
+            f"({won} of {len(differences)} seeds){'. ' + why if why else ''}"
         )
     return "\n".join(said)
 
@@ -202,7 +209,7 @@ def sweeps(found: Found, seeds: Sequence[int]) -> str:
     )
     columns = {}
     for line in lines:
-        rows = [found[line.training, s] for s in seeds if (line.training, s) in found]
+        rows = [found[line.training, s] for s in values(line, found, seeds)]
         swept = [dict(map(tuple, row.figures[line.figure]["sweep"])) for row in rows]
         if swept and line.figure != "crf":
             columns[f"{line.training} {line.figure}"] = swept

@@ -89,6 +89,14 @@ def test_a_run_that_broke_at_work_keeps_its_record(tiny_voc: Path, tmp_path: Pat
     assert events_of(run)[-1]["kind_of"] == "Diverged"
 
 
+def test_a_refused_run_puts_back_the_record_of_one_that_broke(tiny_voc: Path, tmp_path: Path):
+    run = tmp_path / "run"
+    assert train("classify", tiny_voc, run, "--steps", "3", "--learning-rate", "1e30") == 2
+    before = (run / "config.json").read_bytes()
+    assert train("oaa", tiny_voc, run, "--weights", str(tmp_path / "absent.pth")) == 2
+    assert (run / "config.json").read_bytes() == before
+
+
 def test_a_warm_up_as_long_as_the_run_is_refused(
     tiny_voc: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):

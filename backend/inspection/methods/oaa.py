@@ -119,11 +119,11 @@ class Oaa(Method):
             }
             if history.rival_class[number - 1] != NO_CLASS:
                 numbers["rival"] = float(history.rival[number - 1])
-            caption = f"pass {number} of {history.passes}, {self._verdict(history, number, column)}"
             details = self._time_line(history, number, column)
+            caption = f"pass {number} of {history.passes}, {details['said']}"
             yield StageMap("oaa.pass", "heat", heat, tag, caption, numbers, details)
 
-    def _verdict(self, history: History, number: int, column: int) -> str:
+    def _verdict(self, history: History, number: int, column: int, gate: str) -> str:
         """What became of a pass, and why, as the end of a sentence."""
         verdict = int(history.verdict[number - 1, column])
         tag = self._class_name(int(history.class_ids[column]))
@@ -136,23 +136,25 @@ class Oaa(Method):
             return f"no attention: no pixel spoke for '{tag}' (score {score:.2f})"
         if verdict == REFUSED:
             said = f"refused: '{tag}' scored {score:.2f}, "
-            if self.gathered.gate == "topk":
+            if gate == "topk":
                 count = len(history.class_ids)
                 said += f"not among the {count} best classes"
                 return said if rival is None else f"{said}; the best other is {against}"
             return said + ("too little" if rival is None else f"not above {against}")
         said = f"accumulated: '{tag}' scored {score:.2f}"
-        return (
-            said if rival is None or self.gathered.gate == "none" else f"{said}, beside {against}"
-        )
+        return said if rival is None or gate == "none" else f"{said}, beside {against}"
 
     def _time_line(self, history: History, number: int, column: int) -> dict[str, Any]:
         others = [self._class_name(int(id)) for id in history.rival_class]
+        gate = self.gathered.gate
+        said = [self._verdict(history, t, column, gate) for t in range(1, history.passes + 1)]
         return {
             "t": number,
             "T": history.passes,
             "verdicts": [VERDICTS.get(int(each), "unknown") for each in history.verdict[:, column]],
-            "said": [self._verdict(history, t, column) for t in range(1, history.passes + 1)],
+            "said": said[number - 1],
+            # The page keeps room for the longest, so that nothing moves while the passes play.
+            "longest": max(said, key=len),
             "scores": [float(score) for score in history.scores[:, column]],
             "rivals": [
                 None if name is None else float(score)

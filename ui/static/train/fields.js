@@ -76,7 +76,9 @@ export function earlierRuns(setup, recipe) {
 function weightsControl({ common, now, setup, recipe, backbone, tell }) {
   const making = recipe === "labels";
   const trained = setup.weights.filter((one) => making || one.backbone === backbone);
-  const files = setup.files.filter((name) => (making ? name.endsWith(".safetensors") : name.startsWith(String(backbone))));
+  // Any file may hold a trunk, whatever it is called; those named like the backbone come first.
+  const fits = (name) => name.startsWith(String(backbone));
+  const files = making ? setup.files.filter((name) => name.endsWith(".safetensors")) : setup.files.toSorted((one, other) => fits(other) - fits(one));
   const pairs = making
     ? trained.map((one) => [one.id, one.title])
     : [["", "Whatever fits the backbone"], ["none", "None: begin at random"], ...trained.map((one) => [one.id, `From ${one.title}`])];

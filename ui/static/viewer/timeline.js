@@ -89,24 +89,25 @@ export class Timeline {
   }
 
   #draw(told) {
-    this.rows.replaceChildren(...told.map(({ panel, verdicts, said: sentences, kept, ...scores }) =>
+    this.rows.replaceChildren(...told.map(({ panel, verdicts, longest, kept, ...scores }) =>
       el("div", { class: "tmv-pass-row", dataset: { tag: panel.tag } },
         el("span", { class: "tmv-pass-tag", title: `${panel.tag}: ${kept} of ${verdicts.length} passes were accumulated in all` }, dot(panel.side.colourOf(panel.tag)), el("span", {}, panel.tag), el("span", { class: "tm-faint" }, `${kept}/${verdicts.length}`)),
         el("div", { class: "tmv-ticks" }, verdicts.map((verdict, index) =>
           el("i", { class: `tmv-tick ${VERDICTS[verdict]?.mark ?? "none"}`, title: whatBecame(panel.tag, index, verdict, scores), onclick: () => { this.pause(); this.#go(index + 1); } }))),
-        // All sentences lie on each other, so that the longest makes the room that each of them has.
-        el("div", { class: "tmv-pass-said" }, sentences.map((sentence) => el("p", { title: sentence }, sentence))))));
+        // The longest sentence lies unseen under the one of this pass and makes the room for it.
+        el("div", { class: "tmv-pass-said" }, el("p", { "aria-hidden": "true" }, longest), el("p", { class: "now" })))));
     const seen = new Set(told.flatMap(({ verdicts }) => verdicts));
     this.legend.replaceChildren(...Object.entries(VERDICTS).filter(([name]) => seen.has(name)).map(([, { mark, title, about }]) =>
       el("span", { title: about }, el("i", { class: `tmv-tick ${mark}` }), title)));
   }
 
-  #mark(row, { t }) {
+  #mark(row, { t, said }) {
     row.querySelectorAll(".tmv-ticks > i").forEach((tick, index) => {
       tick.classList.toggle("later", index >= t);
       tick.classList.toggle("now", index === t - 1);
     });
-    row.querySelectorAll(".tmv-pass-said > p").forEach((line, index) => line.classList.toggle("now", index === t - 1));
+    const line = row.querySelector(".tmv-pass-said > .now");
+    line.textContent = line.title = said;
   }
 }
 
