@@ -80,7 +80,7 @@ def main() -> int:
     parser.add_argument("--table", action="store_true", help="train nothing")
     parser.add_argument("--write", action="store_true", help="write benchmarks/attention.md")
     given = parser.parse_args()
-    data = given.data.absolute()
+    data = given.data.resolve()
     chosen = [each for each in TRAININGS if not given.only or each.name in given.only]
     if not given.table:
         with ThreadPoolExecutor(given.jobs) as workers:
