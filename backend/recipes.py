@@ -18,6 +18,9 @@ from backend.launchers import PROJECT, trainer_command
 FORMAT = 1
 _PATIENCE = 120.0
 _RETRY = 10.0
+_REMEMBERED = 200
+
+Answer = subprocess.CompletedProcess[bytes]
 
 
 @dataclass
@@ -35,6 +38,7 @@ class RecipeBook:
     _trouble: str = ""
     _tried: float = float("-inf")
     _lock: threading.Lock = field(default_factory=threading.Lock)
+    _answers: dict[tuple[str, ...], str] = field(default_factory=dict)
 
     def all(self) -> dict[str, Any]:
         """Recipe name -> what `describe` says of it. Raises JobError if the trainer is broken.
@@ -59,6 +63,22 @@ class RecipeBook:
                 raise JobError(self._trouble)
             return self._recipes
 
+    def check(self, words: Sequence[str]) -> None:
+        """Raises JobError, with the trainer's own sentence, for a command line that it would refuse
+        before it looks at its data. Half a second the first time, nothing when asked again.
+        """
+        key = (self._fingerprint(), *words)
+        if key not in self._answers:
+            answer = self._run(["check", *words], "did not check this order")
+            said = answer.stderr.decode(errors="replace").strip().splitlines()[-1:]
+            sentence = said[0].removeprefix("tagmask: ") if said else "The trainer gave no reason."
+            while len(self._answers) >= _REMEMBERED:
+                # The oldest; another thread may have taken it already.
+                self._answers.pop(next(iter(self._answers), ()), None)
+            self._answers[key] = "" if answer.returncode == 0 else sentence
+        if self._answers[key]:
+            raise JobError(self._answers[key])
+
     def _fingerprint(self) -> str:
         """Changes when a file of the trainer or of what it stands on does."""
         latest, count = 0, 0
@@ -71,11 +91,11 @@ class RecipeBook:
                             latest = max(latest, (Path(folder) / name).stat().st_mtime_ns)
         return f"{latest}/{count}/{' '.join(self.trainer)}"
 
-    def _ask(self) -> dict[str, Any]:
-        advice = "Run `python -m training describe` in a terminal to see all of it."
+    def _run(self, words: Sequence[str], failed: str, advice: str = "") -> Answer:
+        """What the trainer answers; JobError where it does not start or end."""
         try:
-            answer = subprocess.run(
-                [*self.trainer, "describe"],
+            return subprocess.run(
+                [*self.trainer, *words],
                 cwd=self.folder,
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
@@ -84,13 +104,17 @@ class RecipeBook:
             )
         except subprocess.TimeoutExpired:
             raise JobError(
-                f"The trainer did not describe its recipes within {_PATIENCE:.0f} s. {advice}"
+                f"The trainer {failed} within {_PATIENCE:.0f} s. {advice}".rstrip()
             ) from None
         except (OSError, ValueError) as error:
             raise JobError(
                 f"The trainer could not be started: {self.trainer[0]}: {error}. Check "
                 "TAGMASK_TRAINER, or run `make` again."
             ) from None
+
+    def _ask(self) -> dict[str, Any]:
+        advice = "Run `python -m training describe` in a terminal to see all of it."
+        answer = self._run(["describe"], "did not describe its recipes", advice)
         if answer.returncode != 0:
             last = answer.stderr.decode(errors="replace").strip().splitlines()[-1:] or ["no reason"]
             raise JobError(f"The trainer could not describe its recipes: {last[0]}. {advice}")

@@ -1,7 +1,8 @@
 """A trainer that trains nothing: it speaks as `python -m training` does, in milliseconds.
 
 The options after the recipe's name shape the run: --steps N, --pause SECONDS, --end how it ends
-(finished, failed, silent, crash, deaf: ignores SIGTERM). `describe` tells of these.
+(finished, failed, silent, crash, deaf: ignores SIGTERM). `describe` tells of these; `check` refuses
+an order to end refused.
 """
 
 import argparse
@@ -24,6 +25,12 @@ if sys.argv[1:] == ["describe"]:
     recipes = {name: about for name in ("classify", "labels", "scenes")}
     print(json.dumps({"format": 1, "recipes": recipes}))
     sys.exit(0)
+
+if sys.argv[1] == "check":
+    # What it says of an order is in the order: --end refused.
+    refused = "refused" in sys.argv
+    print("tagmask: This order is refused." if refused else "", file=sys.stderr)
+    sys.exit(2 if refused else 0)
 
 parser = argparse.ArgumentParser()
 parser.add_argument("recipe")

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack, closing
 from dataclasses import fields
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 from backend.atomic import write_whole
 from backend.errors import TagmaskError
@@ -51,6 +51,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _describe(given[1:])
         if given[:1] == ["evaluate"]:
             return _evaluate(given[1:])
+        if given[:1] == ["check"] and given[1:] and given[1] in recipe_names():
+            return _check(find_recipe(given[1]), given[2:])
         if given[:1] and given[0] in recipe_names():
             return _recipe(find_recipe(given[0]), given[1:])
     except (TagmaskError, TrainingError) as problem:
@@ -118,7 +120,25 @@ def _shown(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value) or "unset"
 
 
-def _recipe(recipe: Recipe, arguments: Sequence[str]) -> int:
+def _check(recipe: Recipe, arguments: Sequence[str]) -> int:
+    """Says what a run would be refused for before it looks at its data; makes nothing."""
+    asked = _asked(recipe, arguments)
+    if asked is not None:
+        _stand_on_earlier(asked.run, recipe, asked.settings)
+    return 0
+
+
+class Asked(NamedTuple):
+    """A run as the command line asks for it, and what its configuration says."""
+
+    run: Run
+    settings: Any
+    about: dict[str, Any]
+    is_new: bool
+
+
+def _asked(recipe: Recipe, arguments: Sequence[str]) -> Asked | None:
+    """What is asked for, checked; None where the run in --out is finished already."""
     given = vars(recipe_parser(recipe).parse_args(arguments))
     options = {each.name: each for each in options_of(recipe.settings)}
     folder: Path = given.pop("out").absolute()
@@ -131,13 +151,12 @@ def _recipe(recipe: Recipe, arguments: Sequence[str]) -> int:
         if name in options and isinstance(value, str):
             given[name] = options[name].parse(value)
 
-    makes_data = recipe.makes == ("data",)
-    earlier = None if makes_data else earlier_config(folder, resume=resume)
+    earlier = None if recipe.makes_data else earlier_config(folder, resume=resume)
     if earlier is not None:
         given = _as_before(earlier, recipe, given)
         if last_kind(folder) == "finished":
             print(f"{folder} is finished; there is nothing to resume.", file=sys.stderr)
-            return 0
+            return None
     about = {name: given.pop(name, None) for name in ABOUT}
     preset = about["preset"] or (recipe.presets or PRESETS)[0]
     if recipe.takes and about["data"] is None:
@@ -156,16 +175,24 @@ def _recipe(recipe: Recipe, arguments: Sequence[str]) -> int:
         resume=resume,
         command=command_line([recipe.name, *arguments]),
     )
+    told = {**about, "preset": preset, "seed": run.seed, "command": run.command}
+    return Asked(run, settings, told, earlier is None)
+
+
+def _recipe(recipe: Recipe, arguments: Sequence[str]) -> int:
+    asked = _asked(recipe, arguments)
+    if asked is None:
+        return 0
+    run, settings, folder = asked.run, asked.settings, asked.run.folder
     footprint, status = Footprint(folder), REFUSED
     try:
         make_folder(folder)
         with ExitStack() as opened:
             opened.enter_context(run.stop)
-            if not makes_data:
-                if earlier is None:
-                    told = {**about, "preset": preset, "seed": run.seed, "command": run.command}
-                    config = {"recipe": recipe.name, **told, "settings": written_settings(settings)}
-                    write_config(folder, config)
+            if not recipe.makes_data:
+                if asked.is_new:
+                    config = {"recipe": recipe.name, **asked.about}
+                    write_config(folder, {**config, "settings": written_settings(settings)})
                 run.events = opened.enter_context(closing(EventWriter(folder)))
                 opened.enter_context(Heartbeat(folder))
             status = _finish(run, recipe, settings)

@@ -78,7 +78,9 @@ class Option:
                 continue
             low = -math.inf if self.minimum is None else self.minimum
             high = math.inf if self.maximum is None else self.maximum
-            if not (math.isfinite(number) and low <= number <= high):
+            if not math.isfinite(number):
+                raise TrainingError(f"{self.flag} is {number}; it must be a finite number.")
+            if not low <= number <= high:
                 raise TrainingError(
                     f"{self.flag} is {number}; it must be {_range(self.minimum, self.maximum)}."
                 )

@@ -57,7 +57,9 @@ class TagLearning(Machine):
     )
 
     batch: int = option(16, "images a step", minimum=1, maximum=4096, light=16, scenes=32)
-    steps: int = option(30000, "steps in all; 0: --epochs", minimum=0, light=0, scenes=0)
+    steps: int = option(
+        30000, "steps in all; 0: --epochs", minimum=0, maximum=100_000_000, light=0, scenes=0
+    )
     epochs: int = option(
         15, "passes over the images, where --steps is 0", minimum=1, maximum=100_000, scenes=12
     )

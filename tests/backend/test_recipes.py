@@ -128,6 +128,38 @@ def test_the_real_trainer_describes_classify() -> None:
     ]
 
 
+def test_the_real_trainer_refuses_parts_that_need_one_another(tmp_path: Path) -> None:
+    book = RecipeBook()
+    line = ["ecsnet", "--data", str(tmp_path / "manifest.json"), "--out", str(tmp_path / "run")]
+    book.check(line)
+    for _ in range(2):
+        with pytest.raises(JobError, match=r"^--no-erasing leaves no second pass"):
+            book.check([*line, "--no-erasing"])
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_check_is_asked_once_and_anew_when_the_trainer_changed(project: Path) -> None:
+    one = book(project)
+    for _ in range(3):
+        one.check(["classify", "--epochs", "3"])
+    assert asked(project) == 1
+    one.check(["classify", "--epochs", "4"])
+    assert asked(project) == 2
+    (project / "training" / "new.py").write_text("")
+    one.check(["classify", "--epochs", "4"])
+    assert asked(project) == 3
+
+
+def test_no_more_answers_are_kept_than_needed(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("backend.recipes._REMEMBERED", 2)
+    one = book(project)
+    for number in (1, 2, 3, 1):
+        one.check([str(number)])
+    assert asked(project) == 4
+
+
 def test_what_was_entered_becomes_words_in_the_recipes_order() -> None:
     values = {"epochs": "4", "backbone": "b", "preset": "light", "flip": True, "weights": ""}
     assert option_words("classify", CLASSIFY, values) == [

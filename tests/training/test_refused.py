@@ -97,6 +97,33 @@ def test_a_refused_run_puts_back_the_record_of_one_that_broke(tiny_voc: Path, tm
     assert (run / "config.json").read_bytes() == before
 
 
+@pytest.mark.parametrize(
+    ("recipe", "flags", "said"),
+    [
+        ("ecsnet", ["--no-erasing"], "--no-erasing leaves no second pass"),
+        ("ecsnet", ["--epochs", "3", "--patience", "3"], "--patience is 3 and --epochs 3"),
+        ("oaaplus", ["--from", "elsewhere"], "elsewhere"),
+        ("seenet", ["--low", "0.9"], "the low threshold must not be above the high one"),
+        ("classify", ["--learning-rate", "inf"], "--learning-rate is inf; it must be a finite"),
+        ("classify", ["--steps", "9" * 12], "--steps is 999999999999; it must be from 0 to"),
+    ],
+)
+def test_a_check_says_what_a_run_would_be_refused_for(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    recipe: str,
+    flags: list[str],
+    said: str,
+):
+    """Before any data is looked at: the page asks so when an order is made."""
+    line = [recipe, "--data", str(tmp_path / "absent"), "--out", str(tmp_path / "run")]
+    line += ["--preset", "scenes"]
+    assert main(["check", *line, *flags]) == 2
+    assert said in capsys.readouterr().err
+    assert main(["check", "classify", *line[1:]]) == 0
+    assert tree(tmp_path) == {}
+
+
 def test_a_warm_up_as_long_as_the_run_is_refused(
     tiny_voc: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):

@@ -160,6 +160,7 @@ def test_the_command_line_shown_is_the_one_that_runs(
         (order(options={"weights": "run:x"}), "There are no weights 'run:x' here"),
         (order(recipe="scenes"), "'scenes' cannot be run here"),
         (order(recipe="labels"), "Choose the weights"),
+        (order(options={"end": "refused"}), "This order is refused."),
     ],
 )
 def test_an_order_that_cannot_be_run_is_refused_in_a_sentence(
@@ -173,6 +174,13 @@ def test_an_order_that_cannot_be_run_is_refused_in_a_sentence(
         assert reason in answer.json()["error"]
     assert workspace.store.jobs.all() == []
     assert workspace.store.snapshots.all() == []
+
+
+def test_no_command_is_shown_for_a_snapshot_that_is_none(client: TestClient) -> None:
+    wanted = json.dumps(order(data="/etc"))
+    answer = client.get("/tagmask/api/train/command", params={"order": wanted})
+    assert answer.status_code == 409
+    assert "/manifest.json" not in answer.text
 
 
 @pytest.mark.parametrize("garbage", ["", "{", "[]", '{"recipe": 1}'])

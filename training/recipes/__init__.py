@@ -48,6 +48,11 @@ class Recipe:
     backbones: tuple[str, ...] = ()
     stands_on: str = ""
 
+    @property
+    def makes_data(self) -> bool:
+        """Whether it makes a data set and no run."""
+        return self.makes == ("data",)
+
 
 def recipe_names() -> list[str]:
     """The names of the recipes' files, in alphabetical order."""

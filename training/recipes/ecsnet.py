@@ -94,6 +94,11 @@ class EcsNet(TagLearning):
             raise TrainingError(
                 "--no-erasing leaves no second pass to be taught by: add --no-supervision."
             )
+        if self.supervision and not self.steps and self.patience >= self.epochs:
+            raise TrainingError(
+                f"--patience is {self.patience} and --epochs {self.epochs}: the erased image would "
+                "teach nothing. Take more epochs, less patience, or --no-supervision."
+            )
         wanted = {"--final": self.final, "--label-source": self.label_source}
         for flag, source in wanted.items():
             if source == "refined" and not self.refine:

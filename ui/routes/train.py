@@ -105,16 +105,15 @@ def router(context: Context) -> APIRouter:
             wanted = Order.model_validate_json(order)
         except ValidationError as error:
             raise JobError(f"The order cannot be read: {error.errors()[0]['msg']}.") from None
-        words = _words(context, book, wanted)
-        data = wanted.data if wanted.data != TAGGED else "ALL-TAGGED-IMAGES"
-        manifest = context.workspace.snapshots / data / "manifest.json"
-        folder = context.workspace.runs / f"NUMBER-{wanted.recipe}"
-        line = trainer_arguments(wanted.recipe, words, folder, manifest=manifest)
+        line = _line(context, wanted, _words(context, book, wanted))
+        book.check(line)
         return {"command": as_typed([*trainer_command(), *line])}
 
     @routes.post("/submit")
     def submit(order: Order) -> dict[str, Any]:
         words = _words(context, book, order)
+        # Better now than when its turn comes, behind the jobs of a day.
+        book.check(_line(context, order, words))
         if order.data == TAGGED:
             now = time.strftime("%Y-%m-%d %H:%M")
             snapshot = store.snapshots.freeze(
@@ -199,6 +198,16 @@ class _Supervision:
             except JobError:
                 return False
         return False
+
+
+def _line(context: Context, order: Order, words: list[str]) -> list[str]:
+    """The trainer's arguments for an order, before its run and snapshot have their names."""
+    data = "ALL-TAGGED-IMAGES"
+    if order.data != TAGGED:
+        data = context.store.snapshots.get(order.data).digest
+    manifest = context.workspace.snapshots / data / "manifest.json"
+    folder = context.workspace.runs / f"NUMBER-{order.recipe}"
+    return trainer_arguments(order.recipe, words, folder, manifest=manifest)
 
 
 def _described(book: RecipeBook) -> tuple[dict[str, Any], str | None]:

@@ -180,7 +180,9 @@ export class Detail {
     } else if (job.state === "stopping") {
       made.push(el("button", { type: "button", class: "tm-button tr-cancel", disabled: true }, "Stopping…"));
     } else if (RESUMABLE.includes(job.state)) {
-      made.push(button("primary tr-resume", "Resume", news.checkpoint ? "Go on from the last checkpoint" : "Start again: it saved no checkpoint", () => this.#ask("resume")));
+      made.push(news.checkpoint
+        ? button("primary tr-resume", "Resume", "Go on from the last checkpoint", () => this.#ask("resume"))
+        : button("tr-resume", "Start again", "It saved no checkpoint: the same command from the beginning", () => this.#ask("resume")));
     }
     if (news.run?.weights) {
       made.push(

@@ -33,6 +33,7 @@ export class Beside {
   /** Other weights, another method, or another number of sides. */
   arrange() {
     this.settings.follow(this.sides());
+    this.#showPasses();
     this.scores.arrange(this.sides().map(({ letter }) => letter));
     for (const side of this.sides()) this.scores.bar(side.letter, side.vocabulary === "imagenet" ? "ImageNet's classes are not the workspace's, so this mask is for looking only" : null);
     for (const side of this.sides()) {

@@ -33,7 +33,9 @@ export class Timeline {
 
   /** Shows the passes that a side's panels tell of; hidden where there are none. `pass` is the one asked for, 0 the last. */
   show(side, pass) {
-    const told = side.panelsOf("oaa.pass").filter((panel) => panel.header?.details?.verdicts).map((panel) => ({ panel, ...panel.header.details }));
+    // While another method is being computed, the panels of the one before still stand.
+    const panels = side.table.some(({ name }) => name === "oaa.pass") ? side.panelsOf("oaa.pass") : [];
+    const told = panels.filter((panel) => panel.header?.details?.verdicts).map((panel) => ({ panel, ...panel.header.details }));
     this.root.hidden = !told.length;
     if (!told.length) return this.pause();
     const [{ t, T }] = told;

@@ -58,7 +58,7 @@ export const SCORES = {
 /** One sentence on what the scores say together. */
 export function verdict({ AC, CD, SC }) {
   if (CD === 0) return "The mask is empty, so there is nothing to trust yet.";
-  if (SC >= 0.8) return "Mask and saliency agree closely: a mask to trust.";
+  if (SC >= 0.8) return "Mask and saliency agree closely. That speaks for the mask, though saliency is no truth.";
   if (SC >= 0.55) return "Mask and saliency mostly agree: worth a look before it is kept.";
   if (AC < 0.3) return "Mask and saliency hardly overlap: the map may light up a part, or the object does not stand out.";
   return "Mask and saliency overlap only in part: expect missing or extra pieces.";
