@@ -68,6 +68,7 @@ def _top() -> Parser:
     for name in recipe_names():
         commands.add_parser(name, help=find_recipe(name).summary)
     commands.add_parser("describe", help="every recipe and its options as JSON")
+    commands.add_parser("check", help="what a recipe's command would be refused for; makes nothing")
     commands.add_parser("evaluate", help="mIoU of label maps or attention maps against true masks")
     return parser
 
