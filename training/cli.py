@@ -51,8 +51,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _describe(given[1:])
         if given[:1] == ["evaluate"]:
             return _evaluate(given[1:])
-        if given[:1] == ["check"] and given[1:] and given[1] in recipe_names():
-            return _check(find_recipe(given[1]), given[2:])
+        if given[:1] == ["check"]:
+            return _check(given[1:])
         if given[:1] and given[0] in recipe_names():
             return _recipe(find_recipe(given[0]), given[1:])
     except (TagmaskError, TrainingError) as problem:
@@ -121,9 +121,14 @@ def _shown(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value) or "unset"
 
 
-def _check(recipe: Recipe, arguments: Sequence[str]) -> int:
+def _check(arguments: Sequence[str]) -> int:
     """Says what a run would be refused for before it looks at its data; makes nothing."""
-    asked = _asked(recipe, arguments)
+    parser = Parser(prog="python -m training check", description=_check.__doc__)
+    parser.add_argument("recipe", choices=recipe_names())
+    parser.add_argument("arguments", nargs=argparse.REMAINDER, help="what the recipe is given")
+    given = parser.parse_args(arguments)
+    recipe = find_recipe(given.recipe)
+    asked = _asked(recipe, given.arguments)
     if asked is not None:
         _stand_on_earlier(asked.run, recipe, asked.settings)
     return 0
