@@ -93,9 +93,13 @@ def test_the_time_line_tells_every_pass_of_a_tag(run: Inspector, image) -> None:
     assert cat["scores"] == [0, 3, 1, 4, 2]
     assert cat["rival_classes"] == ["cow"] * 5
     assert made["oaa.pass:cat"].caption == f"pass 1 of 5, {cat['said']}"
-    assert cat["longest"] == "refused: 'cat' scored 1.00, not above 'cow' 2.30, which is no tag"
-    third = by_stage(run.inspect(image, [CAT, DOG], Settings(oaa_pass=3), name="photo"))
-    assert third["oaa.pass:cat"].details["said"] == cat["longest"]
+    said = []
+    for number in range(1, 6):
+        one = by_stage(run.inspect(image, [CAT, DOG], Settings(oaa_pass=number), name="photo"))
+        said.append(one["oaa.pass:cat"].details["said"])
+    assert said[2] == "refused: 'cat' scored 1.00, not above 'cow' 2.30, which is no tag"
+    # The page keeps room for this one, so that nothing moves.
+    assert cat["longest"] == max(said, key=len)
     assert (cat["t"], cat["T"], cat["kept"]) == (1, 5, 2)
     assert made["oaa.pass:dog"].details["verdicts"][-1] == "no attention"
     assert made["oaa.pass:cat"].caption.startswith("pass 1 of 5, warm-up")
