@@ -73,7 +73,7 @@ def test_a_restated_number_stays_where_its_base_has_it():
     ("given", "said"),
     [
         ({"batch": 0}, "--batch is 0; it must be from 1 to 64"),
-        ({"rate": float("nan")}, "--rate is nan; it must be at least 0"),
+        ({"rate": float("nan")}, "--rate is nan; it must be a finite number"),
         ({"scales": (1.0, 0.01)}, "--scales is 0.01; it must be at least 0.1"),
         ({"dilations": (3, 0)}, "--dilations is 0; it must be at least 1"),
         ({"crop": "middle"}, "--crop is 'middle'; it can be whole, area"),

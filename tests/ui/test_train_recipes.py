@@ -7,6 +7,7 @@ from fastapi.testclient import TestClient
 
 from backend.workspace import Workspace
 from training.recipes import find_recipe, recipe_names
+from training.run import write_config
 
 
 def command(client: TestClient, **options: object) -> tuple[int, str]:
@@ -18,7 +19,12 @@ def command(client: TestClient, **options: object) -> tuple[int, str]:
 
 @pytest.fixture
 def oaa(workspace: Workspace) -> int:
-    """A finished run of oaa."""
+    """A finished run of oaa, without its maps."""
+    folder = workspace.root / "runs" / "1-oaa"
+    folder.mkdir(parents=True)
+    write_config(folder, {"recipe": "oaa", "settings": {}})
+    end = {"seq": 0, "time": 1.0, "kind": "finished", "metrics": {}}
+    (folder / "events.jsonl").write_text(json.dumps(end) + "\n")
     run = workspace.store.runs.add("oaa 1", "oaa", "runs/1-oaa", {}, None)
     workspace.store.runs.finish(run, {}, None)
     return run
@@ -35,6 +41,16 @@ def test_a_run_that_stands_on_another_gets_its_folder(
     status, line = command(client, from_=f"run:{oaa}")
     assert status == 200
     assert f"--from {workspace.root / 'runs' / '1-oaa'}" in line
+
+
+def test_a_run_of_another_recipe_is_refused_before_it_is_queued(
+    client: TestClient, workspace: Workspace, oaa: int
+) -> None:
+    folder = workspace.root / "runs" / "1-oaa"
+    write_config(folder, {"recipe": "seenet", "settings": {}})
+    status, said = command(client, from_=f"run:{oaa}")
+    assert status == 400
+    assert "is a run of 'seenet'; oaaplus learns from the maps of a run of the recipe oaa" in said
 
 
 @pytest.mark.parametrize("given", ["", "run:999", "run:x", "/etc", "shipped:scenes-slim"])
