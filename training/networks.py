@@ -106,13 +106,14 @@ def save_network(
     normalisation: Normalisation,
     size: int,
     origin: dict[str, Any],
+    name: str = "",
 ) -> WeightsCard:
     """Writes the run's weights.safetensors with its card; WeightsError where it cannot.
 
-    `classes` are in the order of the network's outputs.
+    `classes` are in the order of the network's outputs; the card's name is else the folder's.
     """
     card = WeightsCard(
-        name=run.folder.name,
+        name=name or run.folder.name,
         kind=kind,
         backbone=network.backbone.name,
         stride=network.backbone.stride,

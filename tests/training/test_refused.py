@@ -131,6 +131,8 @@ def test_a_warm_up_as_long_as_the_run_is_refused(
     assert train("oaa", tiny_voc, tmp_path / "run", *passes, "3") == 2
     said = "--warmup-passes is 3 and --epochs 3: nothing would be accumulated. Take more epochs"
     assert said in capsys.readouterr().err
+    assert train("oaa", tiny_voc, tmp_path / "run", *passes, "3", "--steps", "6") == 2
+    assert "--steps is 6, and 3 passes of warm-up over" in capsys.readouterr().err
     assert train("oaa", tiny_voc, tmp_path / "run", *passes, "2") == 0
     record = json.loads((tmp_path / "run" / "accumulated.json").read_text())
     assert sum(count for of_image in record.values() for count in of_image.values()) > 0

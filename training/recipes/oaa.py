@@ -86,6 +86,7 @@ def run(settings: Oaa, run: "Run") -> dict[str, Any]:
     from training.views import View
 
     bench = Bench(settings, run)
+    refuse_warmup_alone(settings, len(bench.batches))
     network = bench.network(lambda classes: cam_classifier(settings, classes))
     gathered = accumulator(settings, bench, network.backbone.stride)
 
@@ -131,6 +132,19 @@ def run(settings: Oaa, run: "Run") -> dict[str, Any]:
         **measured,
     }
     return bench.finish(trained, "oaa", metrics, written)
+
+
+def refuse_warmup_alone(settings: Oaa, batches: int) -> None:
+    """TrainingError where --steps end before the passes of warm-up do; a pass takes `batches`."""
+    from training.errors import TrainingError
+
+    warmup = settings.warmup_passes * batches
+    if settings.steps and settings.steps <= warmup:
+        raise TrainingError(
+            f"--steps is {settings.steps}, and {settings.warmup_passes} passes of warm-up over "
+            f"these images take {warmup}: nothing would be accumulated. Take more steps, or fewer "
+            "--warmup-passes."
+        )
 
 
 def accumulator(settings: Oaa, bench: "Bench", stride: int) -> "Accumulator":
