@@ -116,6 +116,7 @@ def test_the_figures_of_a_finished_training(
         "2",
     ]
     how += ["--split", "all", "--data", str(data), "--out", str(run), "--steps", "3"]
+    how += ["--warmup-passes", "0"] if recipe == "oaa" else []
     assert main([recipe, *how, *words, "--watch-every", "-1", "--warmup", "0"]) == 0
     one = Training(name, recipe, words)
     lacking = figures.missing(one, {})

@@ -60,7 +60,10 @@ TINY = [
 
 def train(recipe: str, data: Path, out: Path, *more: str) -> int:
     """`python -m training RECIPE` within this process; its exit status."""
-    return main([recipe, "--data", str(data), "--out", str(out), *TINY, *more])
+    # A few steps end within the passes that the preset leaves out, which is refused.
+    short = recipe == "oaa" and "--steps" in more and "--warmup-passes" not in more
+    given = [*TINY, *(["--warmup-passes", "0"] if short else []), *more]
+    return main([recipe, "--data", str(data), "--out", str(out), *given])
 
 
 def paint_voc(root: Path, count: int = 8, side: int = 48) -> Path:
@@ -121,6 +124,16 @@ def oaa_run(scenes: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("runs") / "oaa"
     flags = ["--steps", "9", "--warmup-passes", "1", "--gate", "none", "--fusion", "max"]
     assert train("oaa", scenes, out, *flags) == 0
+    return out
+
+
+@pytest.fixture(scope="session")
+def piped(scenes: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A pipeline that nothing happened to; whatever a test spoils is mended by it."""
+    from .pipelines import pipe
+
+    out = tmp_path_factory.mktemp("pipelines") / "whole"
+    assert pipe(scenes, out) == 0
     return out
 
 

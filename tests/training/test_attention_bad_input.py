@@ -3,6 +3,7 @@
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -133,7 +134,7 @@ def test_a_checkpoint_of_another_recipe_is_refused(
     interrupted: Path, tmp_path: Path, recipe: str, capsys: pytest.CaptureFixture[str]
 ):
     """Even where the network is the same: classify's, OAA's and OAA+'s are."""
-    more = {}
+    more: dict[str, Any] = {"warmup_passes": 0} if recipe == "oaa" else {}
     if recipe == "oaaplus":
         more = {"from_": str(tmp_path / "oaa")}
         assert train("oaa", interrupted / "data", tmp_path / "oaa", "--steps", "1", *QUICK) == 0
