@@ -1,10 +1,13 @@
-"""The classical saliency detector on photographs: MAE, max F, S-measure and time.
+"""Saliency on photographs, of detectors and networks: MAE, max F, S-measure and time.
 
     nice python -m benchmarks.saliency [--data ../shared/data/ecssd] [--half report|tune|all]
+    nice python -m benchmarks.saliency --run FOLDER [--saliency network:NAME folder:DIR ...]
 
-DATA holds images/NAME.jpg and masks/NAME.png (0 or 255, white salient). The detector's constants
-were chosen on the half `tune` (every other name, from the first); numbers to publish come from the
-half `report`. Times are processor time of one thread, over the images at their own size.
+DATA holds images/NAME.jpg and masks/NAME.png (0 or 255, white salient). The classical detector's
+constants were chosen on the half `tune` (every other name, from the first); its numbers to publish
+come from the half `report`. With --run all are measured on the images that a run of the recipe
+saliency held out, its network among them; where FOLDER has no run, one is trained there first with
+the preset light. Times are processor time of one thread, over the images at their own size.
 """
 
 import argparse
@@ -14,79 +17,31 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import torch
 
 from backend.images import read_image
-from backend.saliency import classical
+from backend.saliency import SaliencySource, classical, saliency_source
 from backend.saliency_classical import centre_prior
+from training.cli import main as training
+from training.saliency_measures import SaliencyScores
 
-BETA_SQUARED = 0.3
-LEVELS = 256
-
-
-def centre(image: np.ndarray) -> np.ndarray:
-    """The baseline that never looks at the picture."""
-    return centre_prior(image.shape)
+Detector = Callable[[np.ndarray, str], np.ndarray]
 
 
-def detectors() -> dict[str, Callable[[np.ndarray], np.ndarray]]:
+def detectors(more: list[str]) -> dict[str, Detector]:
     """What is compared; OpenCV's own detectors where its contrib modules are installed."""
-    found: dict[str, Callable[[np.ndarray], np.ndarray]] = {
-        "classical": classical,
-        "centre prior": centre,
+    found: dict[str, Detector] = {
+        "classical": lambda image, name: classical(image),
+        "centre prior": lambda image, name: centre_prior(image.shape),
     }
     if hasattr(cv2, "saliency"):
         for name in ("StaticSaliencyFineGrained", "StaticSaliencySpectralResidual"):
             one = getattr(cv2.saliency, f"{name}_create")()
-            found[name] = lambda image, one=one: one.computeSaliency(image)[1].clip(0, 1)
+            found[name] = lambda image, _, one=one: one.computeSaliency(image)[1].clip(0, 1)
+    for spec in more:
+        source: SaliencySource = saliency_source(spec)
+        found[source.short_name] = source
     return found
-
-
-def f_curve(precision: np.ndarray, recall: np.ndarray) -> np.ndarray:
-    """F with beta^2 = 0.3 at every level, from precision and recall averaged over the images."""
-    down = BETA_SQUARED * precision + recall
-    return (1 + BETA_SQUARED) * precision * recall / np.maximum(down, 1e-9)
-
-
-def precision_recall(heat: np.ndarray, truth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Precision and recall of `heat >= level` for the levels 255 down to 0 of 255."""
-    levels = np.rint(heat * (LEVELS - 1)).astype(int)
-    hits = np.bincount(levels[truth], minlength=LEVELS)[::-1].cumsum()
-    misses = np.bincount(levels[~truth], minlength=LEVELS)[::-1].cumsum()
-    return hits / np.maximum(hits + misses, 1), hits / max(int(truth.sum()), 1)
-
-
-def s_measure(heat: np.ndarray, truth: np.ndarray) -> float:
-    """Structural similarity, half object-wise and half region-wise (Fan et al., ICCV 2017)."""
-    share = float(truth.mean())
-    if share in (0.0, 1.0):
-        return float(heat.mean() if share else 1 - heat.mean())
-
-    def likeness(values: np.ndarray) -> float:
-        mean = float(values.mean())
-        return 2 * mean / (mean**2 + 1 + float(values.std()) + 1e-9)
-
-    by_object = share * likeness(heat[truth]) + (1 - share) * likeness(1 - heat[~truth])
-    rows, columns = np.nonzero(truth)
-    y, x = round(float(rows.mean())) + 1, round(float(columns.mean())) + 1
-    by_region = 0.0
-    for part in (np.s_[:y, :x], np.s_[:y, x:], np.s_[y:, :x], np.s_[y:, x:]):
-        if heat[part].size:
-            by_region += heat[part].size / heat.size * similarity(heat[part], truth[part])
-    return max(0.0, 0.5 * by_object + 0.5 * by_region)
-
-
-def similarity(heat: np.ndarray, truth: np.ndarray) -> float:
-    """SSIM of one block, without its constants."""
-    one, other = heat.astype(np.float64).ravel(), truth.astype(np.float64).ravel()
-    means = one.mean() * other.mean()
-    degrees = max(one.size - 1, 1)
-    covariance = float(((one - one.mean()) * (other - other.mean())).sum() / degrees)
-    variances = (one.var() + other.var()) * one.size / degrees
-    above = 4 * means * covariance
-    below = (one.mean() ** 2 + other.mean() ** 2) * variances
-    if above:
-        return above / (below + 1e-9)
-    return 1.0 if below == 0 else 0.0
 
 
 def main() -> None:
@@ -94,34 +49,56 @@ def main() -> None:
     default = Path(__file__).resolve().parents[2] / "shared" / "data" / "ecssd"
     parser.add_argument("--data", type=Path, default=default)
     parser.add_argument("--half", choices=("report", "tune", "all"), default="report")
+    parser.add_argument("--run", type=Path, help="a run of the recipe saliency, or where to train")
+    parser.add_argument("--saliency", nargs="*", default=[], help="more: network:NAME, folder:DIR")
     arguments = parser.parse_args()
-    cv2.setNumThreads(1)
     paths = sorted((arguments.data / "images").glob("*.jpg"))
-    paths = {"tune": paths[0::2], "report": paths[1::2], "all": paths}[arguments.half]
     if not paths:
         raise SystemExit(f"There are no images/*.jpg in {arguments.data}.")
-    print(f"{len(paths)} photographs of {arguments.data.name}, half: {arguments.half}")
-    print(f"{'detector':32} {'MAE':>6} {'max F':>6} {'at':>5} {'S':>6} {'ms':>6} {'ms 95%':>7}")
-    for name, detect in detectors().items():
-        errors, curves, structure, seconds = [], [], [], []
-        for path in paths:
-            image = read_image(path)
-            truth = read_image(arguments.data / "masks" / f"{path.stem}.png")[..., 0] > 127
-            start = time.process_time()
-            heat = detect(image)
-            seconds.append(time.process_time() - start)
-            errors.append(float(np.abs(heat - truth).mean()))
-            curves.append(precision_recall(heat, truth))
-            structure.append(s_measure(heat, truth))
-        precision, recall = np.mean(curves, axis=0)
-        scores = f_curve(precision, recall)
-        best = int(scores.argmax())
-        middle, slow = np.percentile(seconds, [50, 95]) * 1000
-        print(
-            f"{name:32} {np.mean(errors):6.3f} {scores[best]:6.3f} {1 - best / 255:5.2f} "
-            f"{np.mean(structure):6.3f} {middle:6.1f} {slow:7.1f}",
-            flush=True,
-        )
+    more = list(arguments.saliency)
+    if arguments.run:
+        held_out = trained(arguments.run, arguments.data)
+        paths = [path for path in paths if path.stem in held_out]
+        more.insert(0, f"network:{arguments.run}")
+        which = f"held out by {arguments.run.name}"
+    else:
+        paths = {"tune": paths[0::2], "report": paths[1::2], "all": paths}[arguments.half]
+        which = f"half: {arguments.half}"
+    cv2.setNumThreads(1)
+    torch.set_num_threads(1)
+    print(f"{len(paths)} photographs of {arguments.data.name}, {which}")
+    print(f"{'detector':40} {'MAE':>6} {'max F':>6} {'at':>5} {'S':>6} {'ms':>6} {'ms 95%':>7}")
+    for name, detect in detectors(more).items():
+        measure(name, detect, paths, arguments.data / "masks")
+
+
+def trained(run: Path, data: Path) -> set[str]:
+    """The names that the run held out; it is trained, or gone on with, where it is not finished."""
+    if not (run / "weights.safetensors").is_file():
+        more = ["--resume"] if (run / "config.json").is_file() else ["--preset", "light"]
+        if training(["saliency", "--data", str(data), "--out", str(run), *more]):
+            raise SystemExit("The network was not trained; the reason stands above.")
+    return set((run / "validation.txt").read_text().split())
+
+
+def measure(name: str, detect: Detector, paths: list[Path], masks: Path) -> None:
+    """Prints the row of one detector."""
+    scores, seconds = SaliencyScores(), []
+    detect(read_image(paths[0]), paths[0].stem)
+    for path in paths:
+        image = read_image(path)
+        truth = read_image(masks / f"{path.stem}.png")[..., 0] > 127
+        start = time.process_time()
+        heat = detect(image, path.stem)
+        seconds.append(time.process_time() - start)
+        scores.add(heat, truth.astype(np.uint8))
+    found = scores.result()
+    middle, slow = np.percentile(seconds, [50, 95]) * 1000
+    print(
+        f"{name:40} {found['mae']:6.3f} {found['max_f']:6.3f} {found['max_f_at']:5.2f} "
+        f"{found['s_measure']:6.3f} {middle:6.1f} {slow:7.1f}",
+        flush=True,
+    )
 
 
 if __name__ == "__main__":

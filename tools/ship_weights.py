@@ -24,15 +24,22 @@ def main() -> int:
     parser.add_argument("run", type=Path)
     parser.add_argument("name")
     parser.add_argument("--command", required=True)
+    parser.add_argument("--half", action="store_true", help="keep 16 bits a number, half the size")
     options = parser.parse_args()
     network, card = load(options.run)
+    if options.half:
+        network.half()
+    recipe = json.loads((options.run / "config.json").read_text())["recipe"]
     metrics = card.origin["metrics"]
     origin = {
-        "text": "trained by Tagmask's recipe classify on Scenes, from random weights",
+        "text": f"trained by Tagmask's recipe {recipe} on Scenes, from random weights",
         "command": options.command,
         "seed": card.origin["seed"],
         "metrics": metrics,
     }
+    if "masks" in card.origin:
+        # Of which classes a saliency network has seen the masks, and of which it has not.
+        origin["masks"] = card.origin["masks"]
     target = WEIGHTS_FOLDER / f"{options.name}.safetensors"
     shipped = save(target, network, replace(card, name=options.name, origin=origin))
     target.chmod(0o644)
@@ -47,7 +54,9 @@ def main() -> int:
     }
     manifest = WEIGHTS_FOLDER / "manifest.json"
     known = json.loads(manifest.read_text())["weights"] if manifest.exists() else []
-    weights = [each for each in known if each["name"] != options.name] + [entry]
+    # An entry keeps its place: the first that fits a backbone is what training begins with.
+    weights = [entry if each["name"] == options.name else each for each in known]
+    weights += [] if entry in weights else [entry]
     manifest.write_text(
         json.dumps({"format": MANIFEST_FORMAT, "weights": weights}, indent=2) + "\n"
     )

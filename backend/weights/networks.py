@@ -11,8 +11,12 @@ from torch import nn
 
 from backend.errors import WeightsError
 from backend.events import Position, read_events
+from backend.networks.affinity import AffinityNet
 from backend.networks.classifier import CamClassifier, IntegralModel
+from backend.networks.deeplab import DeepLab
 from backend.networks.ecsnet import EcsNet
+from backend.networks.fcan import Fcan
+from backend.networks.saliency import SaliencyNetwork
 from backend.networks.seenet import SeeNet
 from backend.weights import files
 from backend.weights.card import CARD_KEY, WeightsCard
@@ -27,6 +31,10 @@ KINDS: dict[str, Callable[..., nn.Module]] = {
     "oaa": CamClassifier,
     "oaaplus": IntegralModel,
     "ecsnet": EcsNet,
+    "segment": DeepLab,
+    "dcsp": Fcan,
+    "saliency": SaliencyNetwork,
+    "affinity": AffinityNet,
 }
 
 

@@ -239,9 +239,11 @@ def test_coloured_and_broken_maps_are_refused(tmp_path: Path) -> None:
         folder(tmp_path)("cut")
 
 
-@pytest.mark.parametrize("spec", ["", "deep", "folder", "folder:"])
+@pytest.mark.parametrize(
+    "spec", ["", "deep", "folder", "folder:", "network", "network:", "classical:x"]
+)
 def test_unknown_sources_are_refused_with_the_known_ones(spec: str) -> None:
-    with pytest.raises(SaliencyError, match="use classical or folder:DIR"):
+    with pytest.raises(SaliencyError, match="use classical, network:NAME"):
         saliency_source(spec)
 
 
