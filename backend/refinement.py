@@ -29,20 +29,26 @@ _LENGTH = struct.Struct("<I")
 _SHUT_DOWN = "The dense CRF has been shut down with the program; start it again to refine masks."
 
 
+class WorkerDied(RefinementError):
+    """A worker's process ended while it worked on an image, killed or crashed."""
+
+
 class CrfPool:
     """Dense CRF refinements by worker processes that start when first needed.
 
     Usable from many threads; at most `processes` images are worked on at a time, the rest wait.
     `timeout` bounds, in seconds, the wait for a free worker and then the work on one image.
+    `retries`: how often an image is given to a new worker after one died over it.
     """
 
-    def __init__(self, processes: int = 1, timeout: float = 60.0) -> None:
+    def __init__(self, processes: int = 1, timeout: float = 60.0, retries: int = 0) -> None:
         if processes < 1 or timeout <= 0:
             raise ValueError(
                 "A CrfPool needs at least one process and a timeout above 0 s, "
                 f"but got {processes} and {timeout}."
             )
         self._timeout = timeout
+        self._retries = retries
         self._reason = crf.missing()
         self._closed = False
         self._workers = [_Worker() for _ in range(processes)]
@@ -71,6 +77,17 @@ class CrfPool:
         ran out of time, or the pool is closed; the next call then gets a new worker.
         """
         photograph, unary = crf.check(image, probabilities)
+        for _ in range(self._retries):
+            with contextlib.suppress(WorkerDied):
+                return self._refine(photograph, unary, parameters)
+        return self._refine(photograph, unary, parameters)
+
+    def _refine(
+        self,
+        photograph: NDArray[np.uint8],
+        unary: NDArray[np.float32],
+        parameters: crf.CrfParameters,
+    ) -> NDArray[np.float32]:
         if self._closed:
             raise RefinementError(_SHUT_DOWN)
         if self._reason:
@@ -90,7 +107,9 @@ class CrfPool:
                 self._timeout,
             )
         except RefinementError as error:
-            raise RefinementError(_SHUT_DOWN if self._closed else str(error)) from None
+            if self._closed:
+                raise RefinementError(_SHUT_DOWN) from None
+            raise error from None
         finally:
             if self._closed:
                 worker.stop()
@@ -158,7 +177,7 @@ class _Worker:
                 f"The dense CRF took longer than {timeout:g} s and was stopped; "
                 "use fewer iterations or a smaller image."
             )
-        raise RefinementError(
+        raise WorkerDied(
             "The dense CRF's process died while it worked on this image "
             f"(exit status {process.returncode}); try again, or use a smaller image."
         )

@@ -12,14 +12,18 @@ from backend.inspection.masks import FUSION_TITLES, Masks
 from backend.inspection.methods import Method
 from backend.inspection.scene import Scene
 from backend.inspection.stages import StageMap
-from backend.inspection.table import TRUTH_STAGES
+from backend.inspection.table import REFINED, TRUTH_STAGES, step_stage
 from backend.inspection.truth import Truth, error_shares, errors, overlap, precision, strongest
 from backend.labels import resize_labels
 from backend.maps import scoring, zones
+from backend.saliency import why_flat
+
+RAISED = 0.1
+"""By how much more a look must say of a pixel for its saliency to count as raised."""
 
 NEEDS_A_TAG = {
     "zones": "Zones need a tag that the weights know.",
-    "crf": "Refinement needs a tag that the weights know.",
+    **dict.fromkeys(REFINED, "Refinement needs a tag that the weights know."),
     "sal.score": "There is no mask to score.",
     "truth.attention": "Attention needs a tag that the weights know.",
     "truth.error": "There is no mask to compare with the truth.",
@@ -52,6 +56,8 @@ class Walk:
             "zones": self._zones,
             "saliency": self._saliency,
             "crf": self._crf,
+            "walk": self._random_walk,
+            "grabcut": self._grabcut,
             "sal.score": self._score,
             "truth": self._truth,
             "truth.attention": self._truth_attention,
@@ -65,6 +71,8 @@ class Walk:
             yield StageMap(stage, "note", None, caption=NEEDS_A_TAG[stage])
         elif stage.startswith("fusion."):
             yield from self._fusion(stage.removeprefix("fusion."))
+        elif stage.startswith("saliency.step"):
+            yield self._look(stage)
         else:
             yield from makers[stage]()
 
@@ -76,7 +84,10 @@ class Walk:
                 yield StageMap(stage, "note", None, tag=tag, caption=why)
         if self.scene.tags:
             for made in self.method.make(stage):
-                yield self._proved(made) if made.kind == "reliable" else made
+                if made.kind == "labels" and made.array is not None:
+                    yield self._labels(stage, made.array, made.caption)
+                else:
+                    yield self._proved(made) if made.kind == "reliable" else made
         else:
             yield StageMap(stage, "note", None, caption=self.scene.why_no_tags())
 
@@ -115,7 +126,34 @@ class Walk:
         salient = self.masks.salient
         source = self.scene.inspector.source(self.settings.saliency)
         numbers = {"mean": float(salient.mean())}
-        yield StageMap("saliency", "heat", salient, caption=str(source.name), numbers=numbers)
+        flat = why_flat(salient)
+        caption = f"{source.short_name}; {flat}" if flat else source.short_name
+        if self.settings.thresholds:
+            caption += f", {self.settings.erasing_steps} looks"
+        yield StageMap("saliency", "heat", salient, caption=caption, numbers=numbers)
+
+    def _look(self, stage: str) -> StageMap:
+        """One look for saliency, or a part of it."""
+        steps, thresholds = self.masks.looks.steps(), self.settings.thresholds
+        number = next(n for n in range(1, len(steps) + 1) if stage.startswith(step_stage(n)))
+        step = steps[number - 1]
+        if number == 1:
+            numbers = {"mean": float(step.merged.mean())}
+            said = f"mean {step.merged.mean():.2f}"
+            return StageMap(stage, "heat", step.merged, None, said, numbers)
+        before, threshold = steps[number - 2].merged, thresholds[number - 2]
+        if stage.endswith(".erased"):
+            share = float((before > threshold).mean())
+            caption = f"{share:.0%} above {threshold:g}, erased"
+            numbers = {"erased": share, "threshold": threshold}
+            return StageMap(stage, "image", step.erased, None, caption, numbers)
+        if stage.endswith(".raw"):
+            numbers = {"mean": float(step.raw.mean())}
+            return StageMap(stage, "heat", step.raw, None, f"mean {step.raw.mean():.2f}", numbers)
+        more = float((step.merged > before + RAISED).mean())
+        numbers = {"mean": float(step.merged.mean()), "raised": more}
+        caption = f"{more:.0%} raised"
+        return StageMap(stage, "heat", step.merged, None, caption, numbers)
 
     def _fusion(self, rule: str) -> Iterator[StageMap]:
         stage = f"fusion.{rule}"
@@ -132,12 +170,20 @@ class Walk:
         title = FUSION_TITLES[self.settings.fusion]
         yield self._labels("crf", self.masks.refined(), f"CRF on {title}")
 
+    def _random_walk(self) -> Iterator[StageMap]:
+        name = self.scene.inspector.walk(self.settings.affinity).card.name
+        yield self._labels("walk", self.masks.walked(), f"random walk of the attention by {name}")
+
+    def _grabcut(self) -> Iterator[StageMap]:
+        title = FUSION_TITLES[self.settings.fusion]
+        yield self._labels("grabcut", self.masks.cut(), f"GrabCut on {title}")
+
     def _score(self) -> Iterator[StageMap]:
         reference, origin = self.masks.reference()
         labels, stage = self.masks.chosen()
         scored = "refined"
-        if stage != "crf":
-            unrefined = " (not refined)" if self.settings.crf is not None else ""
+        if stage not in REFINED:
+            unrefined = " (not refined)" if self.settings.refines else ""
             scored = FUSION_TITLES[self.settings.fusion] + unrefined
         ids = self.scene.ids
         numbers = {
@@ -147,7 +193,8 @@ class Walk:
         }
         caption = f"{scored} mask against {origin}"
         heat = reference.astype(np.float32)
-        yield StageMap("sal.score", "score", heat, caption=caption, numbers=numbers)
+        details = {"reference": origin, "mask": stage}
+        yield StageMap("sal.score", "score", heat, None, caption, numbers, details)
 
     def _truth(self) -> Iterator[StageMap]:
         labels, names = self._true()
@@ -174,7 +221,11 @@ class Walk:
     def _truth_error(self) -> Iterator[StageMap]:
         labels, stage = self.masks.chosen()
         title = FUSION_TITLES[self.settings.fusion]
-        said = f"the CRF's mask of {title}" if stage == "crf" else f"the {title} mask"
+        said = {
+            "crf": f"the CRF's mask of {title}",
+            "walk": "the random walk's mask",
+            "grabcut": f"GrabCut's mask of {title}",
+        }.get(stage, f"the {title} mask")
         yield self._errors("truth.error", labels, said, stage)
 
     def _errors(self, stage: str, labels: np.ndarray, said: str, mask: str) -> StageMap:

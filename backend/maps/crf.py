@@ -47,12 +47,16 @@ class CrfParameters:
 
 
 # Bilateral weight, xy, rgb; Gaussian weight, xy; iterations, as each paper or its code has them.
+# SEAM, DSRG and SAL took over PSA's.
 PRESETS: dict[str, CrfParameters] = {
     "dcsp": CrfParameters(4, 49, 5, 3, 3, 10),
     "deeplab": CrfParameters(4, 67, 3, 3, 1, 10),
     "psa": CrfParameters(10, 80, 13, 3, 3, 10),
     "irn": CrfParameters(10, 50, 5, 3, 3, 10),
     "oaa": CrfParameters(3, 67, 4, 1, 3, 10),
+    "seam": CrfParameters(10, 80, 13, 3, 3, 10),
+    "dsrg": CrfParameters(10, 80, 13, 3, 3, 10),
+    "sal": CrfParameters(10, 80, 13, 3, 3, 10),
 }
 
 

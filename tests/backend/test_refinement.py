@@ -119,6 +119,48 @@ def test_a_worker_that_dies_at_work_is_an_error_and_the_next_call_succeeds(pool)
     assert pool.refine(*_toy(), PRESETS["dcsp"]).shape == (3, 20, 30)
 
 
+DIES = (
+    "import os, signal, pathlib, numpy as np\n"
+    "class DenseCRF2D:\n"
+    "    def __init__(self, width, height, labels): self.shape = labels, width * height\n"
+    "    def setUnaryEnergy(self, energy): pass\n"
+    "    def addPairwiseGaussian(self, **_): pass\n"
+    "    def addPairwiseBilateral(self, **_): pass\n"
+    "    def inference(self, steps):\n"
+    "        with open(os.environ['DEATHS'], 'a') as file: file.write('x')\n"
+    "        if os.path.getsize(os.environ['DEATHS']) <= steps:\n"
+    "            os.kill(os.getpid(), signal.SIGKILL)\n"
+    "        return np.full(self.shape, 0.5)\n"
+)
+
+
+@pytest.mark.parametrize(("deaths", "said"), [(1, "0.5"), (2, "died while it worked on this")])
+def test_an_image_is_given_to_a_new_worker_as_often_as_was_asked(tmp_path, deaths, said):
+    """The iterations say how many workers an image kills before one survives it."""
+    package = tmp_path / "pydensecrf"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    (package / "densecrf.py").write_text(DIES)
+    code = (
+        "import dataclasses, numpy as np\n"
+        "from backend.errors import RefinementError\n"
+        "from backend.maps.crf import PRESETS\n"
+        "from backend.refinement import CrfPool\n"
+        "toy = np.zeros((4, 4, 3), np.uint8), np.ones((2, 4, 4))\n"
+        f"deadly = dataclasses.replace(PRESETS['dcsp'], iterations={deaths})\n"
+        "with CrfPool(retries=1) as pool:\n"
+        "    try:\n"
+        "        print(pool.refine(*toy, deadly).mean())\n"
+        "    except RefinementError as error:\n"
+        "        print(error)\n"
+        "    print(pool.refine(*toy, PRESETS['dcsp'].__class__(iterations=0)).mean())\n"
+    )
+    done = _python(code, PYTHONPATH=str(tmp_path), DEATHS=str(tmp_path / "deaths"))
+    first, last = done.stdout.splitlines()
+    assert said in first, done.stderr
+    assert last == "0.5"
+
+
 @installed
 def test_a_worker_that_died_idle_is_replaced_without_anyone_noticing(pool):
     pool.refine(*_toy(), PRESETS["dcsp"])

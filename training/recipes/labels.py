@@ -4,8 +4,6 @@ What the page shows for one image (`backend.inspection`), for a folder. Nothing 
 """
 
 import json
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,22 +12,28 @@ from training.errors import TrainingError
 from training.options import option
 from training.recipes import Recipe
 from training.run import CONFIG, PROVENANCE, write_provenance
+from training.scores import SCORES, already_done, tell_missing
 
 if TYPE_CHECKING:
-    from backend.exchange.sources import Item, Source
-    from backend.inspection import Inspector
-    from backend.inspection import Settings as Stages
+    from backend.exchange.sources import Source
+    from backend.random_walk import RandomWalk
     from backend.saliency import SaliencySource
     from backend.weights import WeightsCard
     from training.run import Run
 
-SCORES = "scores.jsonl"
 FUSIONS = ("seenet", "dcsp", "oaa")
 OWN = "own"
 METHODS = (
-    OWN, "cam", "seenet", "oaa", "oaaplus", "ecsnet", "gradcam", "gradcampp", "layercam"
+    OWN, "cam", "seenet", "oaa", "oaaplus", "ecsnet", "dcsp", "gradcam", "gradcampp", "layercam"
 )  # fmt: skip
-CRF_PRESETS = ("dcsp", "deeplab", "psa", "irn", "oaa", "none")
+CRF_PRESETS = ("dcsp", "deeplab", "psa", "irn", "oaa", "seam", "dsrg", "sal", "none")
+REFINEMENTS = ("crf", "walk", "grabcut", "none")
+
+
+# Settings of the stages that an option has the name and the values of.
+AS_THEY_ARE = (
+    "erasing_steps", "erase_above", "refine", "confidence", "walk_alpha", "walk_beta", "walk_steps"
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -51,7 +55,11 @@ class Labels:
         section="SeeNet Alg. 1; DCSP Alg. 1; OAA 4",
         choices=FUSIONS,
     )
-    saliency: str = option("classical", "classical, or folder:DIR of grey maps named as the images")
+    saliency: str = option(
+        "classical",
+        "classical; network:NAME of shipped weights, of a file or a run of the recipe saliency; or "
+        "folder:DIR of grey maps named as the images",
+    )
     weight: float = option(
         1.0,
         "of attention in SeeNet's harmonic mean",
@@ -62,22 +70,60 @@ class Labels:
     gamma: float = option(
         0.4, "what DCSP asks of a foreground pixel", section="DCSP 3.3", minimum=0, maximum=1
     )
-    crf: str = option("dcsp", "whose dense CRF refines the labels", choices=CRF_PRESETS)
+    erasing_steps: int = option(
+        1,
+        "looks at an image for saliency, each after what was found was erased",
+        section="DCSP 4.2",
+        minimum=1,
+        maximum=5,
+    )
+    erase_above: tuple[float, ...] = option(
+        (0.7, 0.8),
+        "the saliency that is erased before the second and each further look",
+        section="DCSP 5.1",
+        minimum=0,
+        maximum=1,
+    )
+    keep_looks: bool = option(
+        False,
+        "keep every look: looks/IMAGE/step2.erased.png (the image with what was found erased), "
+        "step2.raw.png (what was seen in it), step2.png (all that was seen so far), ...",
+    )
+    missing_saliency: str = option(
+        "leave-out",
+        "what becomes of images without a map in the folder of --saliency: leave-out: they are "
+        "named and get no labels; refuse: nothing is begun",
+        choices=("leave-out", "refuse"),
+    )
+    refine: str = option(
+        "crf",
+        "what refines the masks: crf: the fusion's labels by a dense CRF; walk: the attention by "
+        "the random walk of --affinity; grabcut: the fusion's labels by their colours; none",
+        choices=REFINEMENTS,
+    )
+    crf: str = option(
+        "dcsp", "whose dense CRF refines labels and the masks to score by", choices=CRF_PRESETS
+    )
+    confidence: float = option(
+        0.9, "how far the CRF trusts the labels that it starts from", minimum=0.5, maximum=1
+    )
+    affinity: str = option(
+        "", "the affinity weights of --refine walk: a run of the recipe affinity, or a file"
+    )
+    walk_alpha: float = option(
+        16.0, "of the background that walks along", section="AffinityNet (C)", minimum=0,
+        maximum=1000,
+    )  # fmt: skip
+    walk_beta: float = option(
+        8.0, "power of the affinities", section="AffinityNet (C)", minimum=0, maximum=1000
+    )
+    walk_steps: int = option(
+        256, "steps of the walk", section="AffinityNet (C)", minimum=0, maximum=4096
+    )
     threads: int = option(2, "images worked on at a time", minimum=1, maximum=64)
     device: str = option(
         "auto", "auto takes the GPU where there is one", choices=("auto", "cpu", "cuda")
     )
-
-
-@dataclass(frozen=True)
-class Done:
-    """What came of one image: its scores, how many maps, or why there is nothing."""
-
-    name: str
-    method: str = ""
-    scores: dict[str, float] | None = None
-    maps: int = 0
-    why_not: str = ""
 
 
 def run(settings: Labels, run: "Run") -> dict[str, Any]:
@@ -85,16 +131,19 @@ def run(settings: Labels, run: "Run") -> dict[str, Any]:
     provenance.json, which says what made them."""
     import torch
 
+    from backend.exchange.names import some
     from backend.exchange.sources import open_source
     from backend.inspection import Inspector, trained_with
     from backend.inspection import Settings as Stages
     from backend.refinement import CrfPool
     from backend.saliency import saliency_source
     from backend.weights import load, shipped
+    from training.labelling import label
     from training.machine import require_cuda
+    from training.streaming import stream
 
     if not settings.weights:
-        names = ", ".join(card.name for card in shipped()) or "none"
+        names = ", ".join(card.name for card in shipped() if card.classes) or "none"
         raise TrainingError(
             "--weights is missing: give a run's folder, a weights file, or the name of shipped "
             f"weights ({names})."
@@ -116,26 +165,59 @@ def run(settings: Labels, run: "Run") -> dict[str, Any]:
             "weight": settings.weight,
             "gamma": settings.gamma,
             "crf": crf,
+            **{name: getattr(settings, name) for name in AS_THEY_ARE},
         }
     )
-    saliency = saliency_source(settings.saliency)
-    record_provenance(run.folder, card, saliency)
-    made_with = f"{card.name} ({card.digest[:8]}) · {short_name(saliency)}"
+    walk = random_walk(settings, "cuda" if gpu else "cpu")
+    saliency = saliency_source(settings.saliency, "cuda" if gpu else "cpu")
+    if stages.thresholds and saliency.detector is None:
+        raise TrainingError(
+            f"--erasing-steps is {settings.erasing_steps}, but the maps of {saliency.short_name} "
+            "were made elsewhere: what is erased from an image cannot be looked at again. Take "
+            "--erasing-steps 1, or another --saliency."
+        )
+    if settings.keep_looks and not stages.thresholds:
+        raise TrainingError(
+            "--keep-looks keeps the steps of hierarchical erasing, but --erasing-steps is 1. Ask "
+            "for more looks, or leave --keep-looks out."
+        )
+    record_provenance(run.folder, card, saliency, walk)
+    made_with = made_by(card, saliency, stages.erasing_steps, walk)
     done = already_done(run.folder)
     todo = [item for item in source.items if item.name not in done]
     if done:
         run.message(f"{len(source.items) - len(todo)} images were done before; {len(todo)} remain.")
-    with CrfPool(settings.threads) as pool:
-        if crf and not pool.available:
-            run.message(f"The labels stay as the fusion made them. {pool.reason}")
-        folder = run_folder(card)
-        inspector = Inspector(network, card, saliency, pool, folder=folder, working_side=None)
+    tell_missing(run, saliency, todo, refuse=settings.missing_saliency == "refuse")
+    with CrfPool(settings.threads, retries=1) as pool:
+        available = pool.available
+        if crf and not available:
+            run.message(without_crf(settings, pool.reason))
+        inspector = Inspector(
+            network, card, saliency, pool, folder=run_folder(card), working_side=None,
+            walks=None if walk is None else {"": walk}.__getitem__,
+        )  # fmt: skip
         run.message(f"The attention is that of {inspector.method(stages).title}.")
         run.begun = True
         with (run.folder / SCORES).open("a", encoding="utf-8") as scores:
-            for each in label_all(run, inspector, source, todo, stages, settings.threads):
+            work = stream(
+                run,
+                todo,
+                lambda item: label(
+                    inspector, source, item, stages, run.folder, keep_looks=settings.keep_looks
+                ),
+                settings.threads,
+                total=len(source.items),
+                done=len(source.items) - len(todo),
+                stage="labels",
+            )
+            left_out = 0
+            flat: list[str] = []
+            for each in work:
+                if each.flat:
+                    flat.append(each.name)
                 if each.scores is None:
                     run.message(each.why_not)
+                    left_out += 1
                     continue
                 line = {
                     "image": each.name,
@@ -143,94 +225,19 @@ def run(settings: Labels, run: "Run") -> dict[str, Any]:
                     "method": f"{each.method} · {made_with}",
                     "weights_digest": card.digest,
                     "saliency": saliency.name,
+                    **({"saliency_digest": saliency.digest} if saliency.digest else {}),
                     **each.scores,
                 }
                 scores.write(json.dumps(line, ensure_ascii=False) + "\n")
                 scores.flush()
                 done[each.name] = line
+        if flat:
+            run.message(f"{len(flat)} saliency maps are the same everywhere: {some(flat)}.")
+        if left_out:
+            run.message(f"{left_out} of {len(source.items)} images have no labels.")
+        if crf and available and not pool.available:
+            run.message(without_crf(settings, pool.reason))
         return outcome(run.folder, source, done)
-
-
-def label_all(
-    run: "Run",
-    inspector: "Inspector",
-    source: "Source",
-    items: "list[Item]",
-    stages: "Stages",
-    threads: int,
-) -> Iterator[Done]:
-    """Each image as it is done, in order; Cancelled between two of them."""
-    workers = ThreadPoolExecutor(threads)
-    try:
-        work = workers.map(lambda item: label(inspector, source, item, stages, run.folder), items)
-        for number, each in enumerate(work):
-            yield each
-            run.progress(number + 1, len(items), always=number + 1 == len(items), stage="labels")
-            run.check()
-    finally:
-        workers.shutdown(cancel_futures=True)
-
-
-def label(
-    inspector: "Inspector", source: "Source", item: "Item", stages: "Stages", folder: Path
-) -> Done:
-    """One image's labels and maps, written; a sentence instead where it cannot be read or no tag
-    of it is known.
-    """
-    from backend.errors import ImageError
-    from backend.images import read_image, require_usable
-    from backend.labels import write_heat, write_labels
-
-    try:
-        image = require_usable(read_image(item.image), item.name)
-    except ImageError as problem:
-        return Done(item.name, why_not=f"{item.name} is left out: {problem}")
-    tags = [(id, source.classes[id]) for id in item.tags]
-    looks = inspector.method(stages)
-    attention, fused = looks.final, f"fusion.{stages.fusion}"
-    wanted = {attention, fused, "crf", "sal.score"} - (set() if stages.crf else {"crf"})
-    labels, method, notes = None, f"{looks.name}.{stages.fusion}", []
-    maps, scores = 0, {}
-    for made in inspector.inspect(image, tags, stages, name=item.name, only=wanted):
-        if made.array is None:
-            notes.append(made.caption)
-        elif made.stage == attention:
-            write_heat(folder / "maps" / item.name / f"{made.tag}.png", made.array)
-            maps += 1
-        elif made.stage == fused:
-            labels = made.array
-        elif made.stage == "crf":
-            labels, method = made.array, f"{method}.crf"
-        elif made.stage == "sal.score":
-            scores = dict(made.numbers)
-    if labels is None:
-        return Done(item.name, why_not=f"{item.name} has no labels: {' '.join(notes)}")
-    if not ((labels > 0) & (labels < 255)).any():
-        # There is nothing in it to review, and nothing to learn from.
-        return Done(item.name, why_not=f"{item.name} has no pixel of any tag in its mask.")
-    write_labels(folder / "labels" / f"{item.name}.png", labels)
-    return Done(item.name, method, scores, maps)
-
-
-def already_done(folder: Path) -> dict[str, dict[str, Any]]:
-    """The lines of scores.jsonl whose label file exists, by image; a torn last line is ended."""
-    path = folder / SCORES
-    if not path.exists():
-        return {}
-    text = path.read_text(encoding="utf-8", errors="replace")
-    if text and not text.endswith("\n"):
-        with path.open("a", encoding="utf-8") as file:
-            file.write("\n")
-    found: dict[str, dict[str, Any]] = {}
-    for line in text.splitlines():
-        try:
-            told = json.loads(line)
-        except ValueError:
-            continue
-        name = told.get("image") if isinstance(told, dict) else None
-        if isinstance(name, str) and (folder / "labels" / f"{name}.png").is_file():
-            found[name] = told
-    return found
 
 
 def run_folder(card: "WeightsCard") -> Path | None:
@@ -239,33 +246,68 @@ def run_folder(card: "WeightsCard") -> Path | None:
     return folder if folder and (folder / CONFIG).is_file() else None
 
 
-def record_provenance(folder: Path, card: "WeightsCard", saliency: "SaliencySource") -> None:
+def random_walk(settings: Labels, device: str) -> "RandomWalk | None":
+    """The walk of --affinity where masks are refined by it; TrainingError where it is not named."""
+    if settings.refine != "walk":
+        return None
+    from backend.random_walk import RandomWalk
+
+    if not settings.affinity:
+        raise TrainingError(
+            "--refine is walk, but --affinity is missing: name a run of the recipe affinity."
+        )
+    return RandomWalk.load(settings.affinity, device)
+
+
+def made_by(
+    card: "WeightsCard", saliency: "SaliencySource", looks: int, walk: "RandomWalk | None"
+) -> str:
+    """What stands beside a mask's method, for those who review it."""
+    looked = saliency.short_name + (f", {looks} looks" if looks > 1 else "")
+    walked = f" · {walk.card.name} ({walk.card.digest[:8]})" if walk else ""
+    return f"{card.name} ({card.digest[:8]}) · {looked}{walked}"
+
+
+def without_crf(settings: Labels, reason: str) -> str:
+    """What becomes of masks where there is no CRF, and why there is none."""
+    if settings.refine == "crf":
+        return f"The labels stay as the fusion made them. {reason}"
+    return f"Masks are scored by saliency as it is. {reason}"
+
+
+def record_provenance(
+    folder: Path, card: "WeightsCard", saliency: "SaliencySource", walk: "RandomWalk | None"
+) -> None:
     """Writes which weights and which saliency make the labels of this run to provenance.json.
 
     Raises TrainingError where a run goes on with other weights than it began with: half its
     labels would be another network's.
     """
-    try:
-        before = json.loads((folder / PROVENANCE).read_bytes())["weights"]
-        name, digest = str(before["name"]), str(before["digest"])
-    except (OSError, ValueError, KeyError, TypeError):
-        name = digest = ""
-    if digest and digest != card.digest:
-        raise TrainingError(
-            f"This run began with the weights {name} ({digest[:8]}), but --weights now names "
-            f"{card.name} ({card.digest[:8]}). Put the first ones back, or start a new run in "
-            "another --out."
-        )
-    told = {
+    told: dict[str, dict[str, Any]] = {
         "weights": {"name": card.name, "digest": card.digest, "origin": card.origin},
         "saliency": {"name": saliency.name, "origin": saliency.origin},
     }
+    if saliency.digest:
+        told["saliency"]["digest"] = saliency.digest
+    if walk is not None:
+        name, digest = walk.card.name, walk.card.digest
+        told["affinity"] = {"name": name, "digest": digest, "origin": walk.card.origin}
+    for what, flag in (
+        ("weights", "--weights"), ("saliency", "--saliency"), ("affinity", "--affinity")
+    ):  # fmt: skip
+        now = told.get(what, {})
+        try:
+            before = json.loads((folder / PROVENANCE).read_bytes())[what]
+            name, digest = str(before["name"]), str(before["digest"])
+        except (OSError, ValueError, KeyError, TypeError):
+            continue
+        if digest != now.get("digest"):
+            raise TrainingError(
+                f"This run began with the {what} {name} ({digest[:8]}), but {flag} now names "
+                f"{now['name']} ({str(now.get('digest', 'no weights'))[:8]}). Put the first ones "
+                "back, or start a new run in another --out."
+            )
     write_provenance(folder, told)
-
-
-def short_name(saliency: "SaliencySource") -> str:
-    """A source's name without the folders above a folder of maps."""
-    return f"folder:{saliency.maps.root.name}" if saliency.maps else saliency.name
 
 
 def outcome(folder: Path, source: "Source", done: dict[str, dict[str, Any]]) -> dict[str, Any]:

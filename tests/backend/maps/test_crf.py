@@ -136,6 +136,9 @@ def test_presets_hold_the_published_numbers():
         "psa": (10, 80, 13, 3, 3, 10),
         "irn": (10, 50, 5, 3, 3, 10),
         "oaa": (3, 67, 4, 1, 3, 10),
+        "seam": (10, 80, 13, 3, 3, 10),
+        "dsrg": (10, 80, 13, 3, 3, 10),
+        "sal": (10, 80, 13, 3, 3, 10),
     }
     assert CrfParameters() == PRESETS["psa"]
 
