@@ -1,0 +1,117 @@
+"""Which stages each method has, and what can be set of them."""
+
+from collections.abc import Callable
+
+import pytest
+
+from backend.errors import DataError
+from training.cli import recipe_parser
+from training.errors import TrainingError
+from training.options import PRESETS
+from training.recipes import find_recipe
+from training.stages.chains import METHODS
+from training.stages.plan import Plan
+from training.stages.stage import PREDICT
+
+Make = Callable[..., Plan]
+
+COMMANDS = {
+    "seenet": ["seenet", "fuse", "segment", "predict"],
+    "oaa": ["oaa", "fuse", "segment", "predict"],
+    "oaa+": ["oaa", "oaaplus", "fuse", "segment", "predict"],
+    "dcsp": ["dcsp", "predict"],
+    "ecsnet": ["ecsnet", "affinity", "segment", "predict"],
+    "full": ["segment", "predict"],
+}
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("preset", PRESETS)
+def test_every_stage_is_a_command_that_its_recipe_takes(plan: Make, method: str, preset: str):
+    made = plan(method=method, preset=preset, backbone="slim", weights="none", device="cpu")
+    assert [stage.command for stage in made.stages] == COMMANDS[method]
+    folders = {stage.name: made.at / stage.name for stage in made.stages}
+    for stage in made.stages:
+        words = made.words(stage, folders)
+        assert words[0] == stage.command
+        if stage.command == PREDICT:
+            continue
+        given = recipe_parser(find_recipe(stage.command)).parse_args([*words[1:], "--out", "x"])
+        assert given.device == "cpu"
+        earlier = [str(folders[name]) for name in stage.on.values()]
+        assert [getattr(given, name) for name in stage.on] == earlier
+
+
+def test_the_rules_are_the_papers_own(plan: Make):
+    def labels(method: str) -> dict:
+        stages = {stage.name: stage for stage in plan(method=method, preset="paper").stages}
+        return stages["labels"].effective("paper")
+
+    seenet, oaa = labels("seenet"), labels("oaa")
+    assert (seenet["fusion"], seenet["weight"], seenet["crf"]) == ("seenet", 1.0, "none")
+    assert (oaa["fusion"], oaa["crf"]) == ("oaa", "oaa")
+    assert (oaa["keep_above"], oaa["conflict_above"], oaa["strong_above"]) == (0.3, 0.9, 0.8)
+    assert labels("oaa+") == oaa
+    walk = labels("ecsnet")
+    assert (walk["alpha"], walk["beta"], walk["walk_steps"]) == (16, 8, 256)
+
+
+def test_one_backbone_is_everyones_but_a_stage_may_have_its_own(plan: Make):
+    stages = plan(method="oaa+", backbone="mobilenet_v2", set_=("segmenter.backbone=vgg16",)).stages
+    found = {s.name: s.settled("scenes").backbone for s in stages if "backbone" in s.options}
+    assert found == {
+        "attention": "mobilenet_v2", "integral": "mobilenet_v2", "segmenter": "vgg16",
+    }  # fmt: skip
+
+
+def test_oaaplus_keeps_the_trunk_of_its_run_where_it_begins_with_that(plan: Make):
+    for preset, weights in (("scenes", ""), ("paper", "none")):
+        stages = plan(method="oaa+", preset=preset, weights="none").stages
+        integral = next(stage for stage in stages if stage.name == "integral")
+        assert integral.settled(preset).weights == weights
+
+
+def test_the_test_list_is_val_where_there_is_no_test_and_all_where_there_is_neither(
+    plan: Make, voc
+):
+    assert plan().test == "val"
+    assert plan(test="train").test == "train"
+    lists = voc / "ImageSets" / "Segmentation"
+    (lists / "test.txt").write_text("im5\n")
+    assert plan().test == "test"
+    for name in ("test", "val"):
+        (lists / f"{name}.txt").unlink()
+    assert plan().test == "all"
+
+
+def test_full_supervision_learns_the_true_masks_of_its_list(plan: Make):
+    for split, strong in (("val", "val"), (None, "train")):
+        (segmenter, _) = plan(method="full", split=split, test="train").stages
+        assert segmenter.settled("scenes").strong == strong
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({"set_": ("labels",)}, "--set takes STAGE.OPTION=VALUE, such as segmenter.epochs=10"),
+        ({"set_": ("label.gamma=1",)}, "There is no stage 'label'; there are attention, labels"),
+        ({"set_": ("labels.gama=1",)}, "The stage labels has no option 'gama'; it has saliency"),
+        ({"set_": ("labels.from=x",)}, "The stage labels has no option 'from'"),
+        ({"set_": ("labels.gamma=2",)}, "--gamma is 2.0; it must be from 0 to 1"),
+        ({"set_": ("labels.gamma=much",)}, "--gamma is 'much'; it takes a number"),
+        ({"set_": ("attention.flip=1",)}, "--flip is '1'; it can be yes or no"),
+        ({"set_": ("segmenter.backbone=x",)}, "--backbone is 'x'; it can be vgg16"),
+        ({"set_": ("predictions.crf=mine",)}, "--crf is 'mine'; it can be dcsp"),
+        ({"method": "dcsp", "strong": "val"}, "no stage of dcsp learns from true masks"),
+        ({"method": "sal"}, "--method is 'sal'; it can be"),
+    ],
+)
+def test_mistakes_are_sentences_before_anything_is_made(plan: Make, given: dict, sentence: str):
+    with pytest.raises(TrainingError) as refused:
+        plan(**given)
+    assert sentence in str(refused.value)
+
+
+def test_an_unknown_list_is_a_sentence(plan: Make):
+    with pytest.raises(DataError, match="trian"):
+        plan(split="trian")
