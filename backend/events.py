@@ -19,6 +19,7 @@ KINDS = frozenset(
         "validation",
         "film",
         "checkpoint",
+        "chain",
         "finished",
         "failed",
         "cancelled",

@@ -14,7 +14,7 @@ import numpy as np
 
 from backend.errors import DataError, ImageError
 from backend.exchange.items import Item, Source, checked_mask
-from backend.labels import IGNORE, encode_labels
+from backend.labels import IGNORE, encode_labels, read_labels
 from backend.store import Store
 from backend.store.candidates import CheckedCandidate
 from backend.store.checking import CheckedImage, check_labels
@@ -76,12 +76,18 @@ class Import:
 
 
 def take_in_labels(
-    store: Store, run_folder: Path, run_id: int | None, progress: Progress | None = None
+    store: Store,
+    run_folder: Path,
+    run_id: int | None,
+    progress: Progress | None = None,
+    *,
+    skip_undecided: bool = False,
 ) -> Intake:
     """Enters a run folder's labels/IMAGE.png as candidates, with the scores of scores.jsonl.
 
     Images are found by name. Taken in twice, nothing is doubled. A label map that does not fit (no
-    such image, another size, unknown ids) is refused with a sentence and the rest goes on. Raises
+    such image, another size, unknown ids) is refused with a sentence and the rest goes on.
+    `skip_undecided` passes over those that are 255 throughout: there is nothing to review. Raises
     DataError where the folder holds no labels at all.
     """
     folder = Path(run_folder)
@@ -95,12 +101,14 @@ def take_in_labels(
     refused = Refusals()
     new = known = 0
 
-    def check(path: Path, batch: FileBatch) -> CheckedCandidate | str:
+    def check(path: Path, batch: FileBatch) -> CheckedCandidate | str | None:
         image = store.images.by_name(path.stem)
         if image is None:
             return f"The workspace has no image {path.stem} for {path.name}."
         how, numbers = scores.get(path.stem, (method, {}))
         try:
+            if skip_undecided and (read_labels(path) == IGNORE).all():
+                return None
             return store.candidates.check(image.id, how, path, numbers, into=batch)
         except DataError as error:
             return str(error)

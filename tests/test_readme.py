@@ -1,4 +1,4 @@
-"""What README.md says can be typed, clicked and found."""
+"""What README.md and docs/stages.md say can be typed, clicked and found."""
 
 import contextlib
 import io
@@ -17,6 +17,7 @@ import training.cli
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = README + (ROOT / "docs" / "stages.md").read_text(encoding="utf-8")
 MAINS: dict[str, Callable[[list[str]], int]] = {
     "python -m training": training.cli.main,
     "python -m backend": backend.__main__.main,
@@ -29,7 +30,7 @@ OTHERS = {"--find-links"}
 def shown_commands() -> list[str]:
     """Lines of the sh blocks that run one of ours, without comments and optional brackets."""
     found = []
-    for block in re.findall(r"^```sh\n(.*?)^```", README, re.MULTILINE | re.DOTALL):
+    for block in re.findall(r"^```sh\n(.*?)^```", PAGES, re.MULTILINE | re.DOTALL):
         for line in block.replace("\\\n", " ").splitlines():
             line = line.partition(" #")[0].strip()
             if line.startswith(tuple(MAINS)):
@@ -74,11 +75,11 @@ def test_every_flag_that_the_text_names_exists() -> None:
     for main, words in (
         ("python app.py", ()),
         *(("python -m training", (name,)) for name in training.cli.recipe_names()),
-        ("python -m training", ("evaluate",)),
+        *(("python -m training", (name,)) for name in ("evaluate", "pipeline", "predict")),
         *(("python -m backend", (name,)) for name in backend.__main__.commands.names()),
     ):
         known |= set(FLAG.findall(helped(main, *words)))
-    named = {flag for code in re.findall(r"`([^`\n]+)`", README) for flag in FLAG.findall(code)}
+    named = {flag for code in re.findall(r"`([^`\n]+)`", PAGES) for flag in FLAG.findall(code)}
     assert named
     assert named - known == set()
 

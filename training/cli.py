@@ -1,17 +1,16 @@
-"""The command line: a subcommand for every recipe, `describe` and `evaluate`."""
+"""The command line: a subcommand for every recipe, and those that measure and predict."""
 
 import argparse
 import json
 import os
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
-from backend.atomic import write_whole
 from backend.errors import TagmaskError
 from training.describe import describe
 from training.earlier_run import maps_digest, require_finished
@@ -50,9 +49,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if given[:1] == ["describe"]:
             return _describe(given[1:])
         if given[:1] == ["evaluate"]:
-            return _evaluate(given[1:])
+            from training.evaluate_command import evaluate_command
+
+            return evaluate_command(given[1:])
         if given[:1] == ["check"]:
             return _check(given[1:])
+        if given[:1] == ["pipeline"]:
+            from training.pipeline import pipeline_command
+
+            return pipeline_command(given[1:])
+        if given[:1] == ["predict"]:
+            from training.predict_command import predict_command
+
+            return predict_command(given[1:])
         if given[:1] and given[0] in recipe_names():
             return _recipe(find_recipe(given[0]), given[1:])
     except (TagmaskError, TrainingError) as problem:
@@ -70,6 +79,8 @@ def _top() -> Parser:
     commands.add_parser("describe", help="every recipe and its options as JSON")
     commands.add_parser("check", help="what a recipe's command would be refused for; makes nothing")
     commands.add_parser("evaluate", help="mIoU of label maps or attention maps against true masks")
+    commands.add_parser("pipeline", help="every stage of one paper, from tags to a segmenter")
+    commands.add_parser("predict", help="what a trained network labels in every image of a folder")
     return parser
 
 
@@ -109,6 +120,8 @@ def recipe_parser(recipe: Recipe) -> Parser:
         keywords: dict[str, Any] = {"help": text.replace("%", "%%"), "dest": each.name}
         if each.kind == "flag":
             parser.add_argument(each.flag, action=argparse.BooleanOptionalAction, **keywords)
+        elif each.kind == "words":
+            parser.add_argument(each.flag, nargs="+", action="extend", metavar="WORD", **keywords)
         else:
             metavar = "|".join(each.choices) if each.choices else each.name.upper()
             parser.add_argument(each.flag, metavar=metavar, **keywords)
@@ -124,9 +137,14 @@ def _shown(value: Any) -> str:
 def _check(arguments: Sequence[str]) -> int:
     """Says what a run would be refused for before it looks at its data; makes nothing."""
     parser = Parser(prog="python -m training check", description=_check.__doc__)
-    parser.add_argument("recipe", choices=recipe_names())
+    parser.add_argument("recipe", choices=[*recipe_names(), "pipeline"])
     parser.add_argument("arguments", nargs=argparse.REMAINDER, help="what the recipe is given")
     given = parser.parse_args(arguments)
+    if given.recipe == "pipeline":
+        from training.pipeline import check_pipeline
+
+        check_pipeline(given.arguments)
+        return 0
     recipe = find_recipe(given.recipe)
     asked = _asked(recipe, given.arguments)
     if asked is not None:
@@ -201,7 +219,7 @@ def _recipe(recipe: Recipe, arguments: Sequence[str]) -> int:
                     write_config(folder, {**config, "settings": written_settings(settings)})
                 run.events = opened.enter_context(closing(EventWriter(folder)))
                 opened.enter_context(Heartbeat(folder))
-            status = _finish(run, recipe, settings)
+            status = concluded(run, lambda: _from_the_start(run, recipe, settings))
     finally:
         if status == REFUSED and not run.begun:
             footprint.take_back()
@@ -232,8 +250,12 @@ def _as_before(earlier: dict[str, Any], recipe: Recipe, given: dict[str, Any]) -
     return before | given
 
 
-def _finish(run: Run, recipe: Recipe, settings: Any) -> int:
-    """Runs the recipe and says how it ended, in the events, on stderr and as the exit status."""
+def concluded(
+    run: Run, work: Callable[[], dict[str, Any]], again: str = "--resume goes on from here"
+) -> int:
+    """Does the work of a run and says how it ended, in the events, on stderr and as the exit
+    status; `again` is how a person goes on with one that was stopped.
+    """
     run.event(
         "started",
         recipe=run.recipe,
@@ -244,12 +266,11 @@ def _finish(run: Run, recipe: Recipe, settings: Any) -> int:
         command=run.command,
     )
     try:
-        _stand_on_earlier(run, recipe, settings)
-        outcome = recipe.run(settings, run)
+        outcome = work()
         run.event("finished", **outcome)
     except Cancelled:
         run.event("cancelled")
-        run.say("tagmask: stopped as asked; --resume goes on from here.")
+        run.say(f"tagmask: stopped as asked; {again}.")
         return run.stop.exit_code
     except (TagmaskError, TrainingError) as problem:
         sentence = str(problem)
@@ -280,6 +301,16 @@ def _finish(run: Run, recipe: Recipe, settings: Any) -> int:
     return 0
 
 
+def _from_the_start(run: Run, recipe: Recipe, settings: Any) -> dict[str, Any]:
+    """A recipe's work, once what it stands on is checked."""
+    _stand_on_earlier(run, recipe, settings)
+    outcome = recipe.run(settings, run)
+    from training.evaluations import evaluate_run
+
+    evaluate_run(run)
+    return outcome
+
+
 def _stand_on_earlier(run: Run, recipe: Recipe, settings: Any) -> None:
     """Checks the run in --from and puts its maps among what must stay the same."""
     if recipe.stands_on and settings.from_:
@@ -294,51 +325,3 @@ def _failed(run: Run, sentence: str, kind: str) -> None:
         run.event("failed", error=sentence, kind_of=kind)
     except TrainingError as problem:
         print(f"tagmask: {problem}", file=sys.stderr, flush=True)
-
-
-def _classes_of_run(maps: Path | None) -> dict[int, str]:
-    """The classes of the weights beside a run's maps; none where there are no weights."""
-    if maps is None or not (maps.absolute().parent / "weights.safetensors").is_file():
-        return {}
-    from backend.weights import read_card
-
-    card = read_card(maps.absolute().parent / "weights.safetensors")
-    return dict(zip(card.class_ids, card.classes, strict=True))
-
-
-def _evaluate(arguments: Sequence[str]) -> int:
-    parser = Parser(
-        prog="python -m training evaluate",
-        description="mIoU of label maps, or of attention maps at every threshold.",
-    )
-    what = parser.add_mutually_exclusive_group(required=True)
-    what.add_argument("--predictions", type=Path, help="folder of label maps, IMAGE.png")
-    what.add_argument("--maps", type=Path, help="folder of attention maps, IMAGE/CLASS.png")
-    parser.add_argument("--truth", type=Path, required=True, help="folder of true masks, IMAGE.png")
-    parser.add_argument(
-        "--classes",
-        type=Path,
-        help="names, one a line; the line is the id (classes.txt beside the truth, else those of "
-        "the run that made the maps, else VOC's)",
-    )
-    parser.add_argument("--json", type=Path, help="a file for the result")
-    given = parser.parse_args(arguments)
-
-    from backend.exchange.classes import VOC_IDS, read_classes
-    from training.evaluation import evaluate_maps, evaluate_predictions, format_table
-
-    beside = given.truth.absolute().parent / "classes.txt"
-    if given.classes is not None:
-        classes = read_classes(given.classes)
-    elif beside.is_file():
-        classes = read_classes(beside)
-    else:
-        classes = _classes_of_run(given.maps) or VOC_IDS
-    if given.maps is not None:
-        result = evaluate_maps(given.maps, given.truth, classes)
-    else:
-        result = evaluate_predictions(given.predictions, given.truth, classes)
-    print(format_table(result))
-    if given.json is not None:
-        write_whole(given.json, json.dumps(result, indent=1, ensure_ascii=False).encode())
-    return 0

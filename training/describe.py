@@ -3,16 +3,17 @@
 from typing import Any
 
 from training.options import Option, options_of
+from training.pipeline_options import PIPELINE
 from training.recipes import Recipe, find_recipe, recipe_names
 
 FORMAT = 1
 # The page shows these kinds; lists of numbers are written with commas.
-SHOWN_KINDS = {"floats": "str", "ints": "str"}
+SHOWN_KINDS = {"floats": "str", "ints": "str", "words": "str"}
 
 
 def describe() -> dict[str, Any]:
     """{"format": 1, "recipes": {name: ...}}; imports no torch, so it answers at once."""
-    recipes = [find_recipe(name) for name in recipe_names()]
+    recipes = [*(find_recipe(name) for name in recipe_names()), PIPELINE]
     return {"format": FORMAT, "recipes": {recipe.name: _recipe(recipe) for recipe in recipes}}
 
 
@@ -24,6 +25,7 @@ def _recipe(recipe: Recipe) -> dict[str, Any]:
         "presets": list(recipe.presets),
         "makes": list(recipe.makes),
         "takes": list(recipe.takes),
+        "stands_on": recipe.stands_on,
         "backbones": list(recipe.backbones),
         "options": [
             {

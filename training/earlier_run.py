@@ -21,11 +21,16 @@ def require_finished(folder: Path, recipe: str, reader: str) -> None:
             f"{folder} is a run of '{found}'; {reader} learns from the maps of a run of the recipe "
             f"{recipe}. Name one with --from."
         )
+    require_ended(folder, recipe)
+
+
+def require_ended(folder: Path, recipe: str) -> None:
+    """TrainingError unless a folder holds a finished run, which is one of this recipe."""
     kind = last_kind(folder)
     if kind != "finished":
         how = {"failed": "it failed", "cancelled": "it was stopped"}
         raise TrainingError(
-            f"{folder} is a run of '{found}' that is not finished: "
+            f"{folder} is a run of '{recipe}' that is not finished: "
             f"{how.get(kind or '', 'it is still at work, or was killed')}. Wait for its end, or go "
             f"on with it: python -m training {recipe} --out {folder} --resume."
         )

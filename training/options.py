@@ -26,6 +26,7 @@ KINDS: dict[Any, str] = {
     bool: "flag",
     tuple[float, ...]: "floats",
     tuple[int, ...]: "ints",
+    tuple[str, ...]: "words",
 }
 
 
@@ -88,6 +89,8 @@ class Option:
     def written(self, preset: str) -> Any:
         """The preset's default as a person would write it after the flag."""
         value = self.default[preset]
+        if self.kind == "words":
+            return " ".join(value)
         return ",".join(f"{part:g}" for part in value) if isinstance(value, tuple) else value
 
 

@@ -110,11 +110,17 @@ class Watcher:
         examples = self._open()
         maps = self._maps(network, examples if measured else examples[:FILMED])
         if measured:
-            self._tell(step, self._tag_accuracy(network), self._map_quality(maps))
+            self._measure(network, step, maps)
         if filmed and self._places:
             heats = [_of_tag(example, maps[example.item.name]) for example in examples[:FILMED]]
             self.run.event("film", **write_frame(self.run.folder, step, self._places, heats))
         self._spent += self._clock() - begun
+
+    def _measure(
+        self, network: nn.Module, step: int, maps: dict[str, tuple[list[int], np.ndarray]]
+    ) -> None:
+        """Measures what this watcher is for, and writes the event "validation"."""
+        self._tell(step, self._tag_accuracy(network), self._map_quality(maps))
 
     def _open(self) -> list[Example]:
         """The examples, read at the first look; the photographs of the film are then written."""

@@ -74,6 +74,15 @@ class Choices:
     def all(self) -> tuple[list[Choice], list[str]]:
         """Shipped weights, those of finished runs, the newest first, and ImageNet's classifiers;
         and a sentence for each that should be there but cannot be used."""
+        found, problems = self._ours()
+        return [choice for choice in found if choice.methods] + torchvision_choices(), problems
+
+    def of_kind(self, kind: str) -> list[Choice]:
+        """The shipped weights and those of finished runs, the newest first, of one kind."""
+        return [each for each in self._ours()[0] if each.card and each.card.kind == kind]
+
+    def _ours(self) -> tuple[list[Choice], list[str]]:
+        """The weights of our own making, of all kinds; and a sentence for each that is damaged."""
         found: list[Choice] = []
         problems: list[str] = []
         try:
@@ -92,7 +101,7 @@ class Choices:
                 problems.append(f"Run {run.id}: {error}")
                 continue
             found.append(of_card(f"run:{run.id}", f"{run.name} (run {run.id})", card, folder))
-        return [choice for choice in found if choice.methods] + torchvision_choices(), problems
+        return found, problems
 
     def _card(self, path: Path) -> WeightsCard:
         try:

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from backend.errors import TagmaskError, WeightsError
+from backend.errors import RefinementError, TagmaskError, WeightsError
 from backend.inspection import Caches, Inspector, Kept
 from backend.saliency import SaliencySource
 from backend.weights import classifiers, load
 from ui.choices import Choice, Choices
 
 if TYPE_CHECKING:
+    from backend.random_walk import RandomWalk
     from backend.refinement import CrfPool
     from backend.store import Store
 
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 KEPT_NETWORKS = 4
 # The maps of a 1000 x 750 photograph with three tags come to some 45 MB a method.
 KEPT_BYTES = 256 * 1024 * 1024
+
+KEPT_WALKS = 2
+NO_AFFINITIES = "There are no affinity weights here, so no map can walk"
 
 # What is kept of an image, of it with some weights, of both with some method.
 Key = tuple[str, str, str]
@@ -43,7 +47,7 @@ class Inspectors:
         device: str = "auto",
         kept_bytes: int = KEPT_BYTES,
     ) -> None:
-        self.saliency = dict(saliency)
+        self.saliency = saliency
         self._crf = crf
         self._device = device
         self._kept_bytes = kept_bytes
@@ -51,6 +55,7 @@ class Inspectors:
         self._loading = threading.Lock()
         self._choices = Choices(store)
         self._networks: OrderedDict[str, Inspector] = OrderedDict()
+        self._walks: OrderedDict[str, RandomWalk] = OrderedDict()
         self._kept: OrderedDict[Key, Kept] = OrderedDict()
 
     def choices(self) -> tuple[list[Choice], list[str]]:
@@ -87,6 +92,36 @@ class Inspectors:
                 while len(self._networks) > KEPT_NETWORKS:
                     self._networks.popitem(last=False)
             return inspector
+
+    def affinities(self) -> list[Choice]:
+        """The affinity weights by which maps can walk: shipped, then of runs, the newest first."""
+        return self._choices.of_kind("affinity")
+
+    def walk(self, id: str) -> "RandomWalk":
+        """The random walk by the affinity weights of this id, "" the first there are; loading
+        happens once. RefinementError where there are none, or they cannot be loaded."""
+        from backend.random_walk import RandomWalk
+
+        found = [each for each in self.affinities() if each.id == id or not id]
+        if not found:
+            what = f"There are no affinity weights {id[:60]!r} here" if id else NO_AFFINITIES
+            raise RefinementError(
+                f"{what}. Train some with the recipe affinity in the Train tab, or choose another "
+                "refinement."
+            )
+        choice = found[0]
+        with self._loading:
+            if choice.key not in self._walks:
+                assert choice.card is not None
+                where = choice.card.path or choice.card.name
+                try:
+                    self._walks[choice.key] = RandomWalk.load(where, self._chosen_device())
+                except WeightsError as error:
+                    raise RefinementError(str(error)) from error
+            self._walks.move_to_end(choice.key)
+            while len(self._walks) > KEPT_WALKS:
+                self._walks.popitem(last=False)
+            return self._walks[choice.key]
 
     def warm_up(self) -> threading.Thread:
         """Loads the first weights and starts a CRF worker beside the server's own start, so that
@@ -134,9 +169,10 @@ class Inspectors:
     def _load(self, choice: Choice) -> Inspector:
         device = self._chosen_device()
         if choice.card is None:
-            return Inspector(*classifiers.load(choice.id, device), self.saliency, self._crf)
+            network, card = classifiers.load(choice.id, device)
+            return Inspector(network, card, self.saliency, self._crf, walks=self.walk)
         loaded = load(choice.card.path or choice.card.name, device=device)
-        return Inspector(*loaded, self.saliency, self._crf, folder=choice.folder)
+        return Inspector(*loaded, self.saliency, self._crf, folder=choice.folder, walks=self.walk)
 
     def _chosen_device(self) -> str:
         if self._device != "auto":

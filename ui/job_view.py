@@ -19,7 +19,8 @@ MOST_EVENTS = 400
 MOST_LOG = 16 * 1024
 _POINT = ("step", "epoch", "learning_rate", "images_per_second", "seconds_left")
 _NUMBERS = ("stage", "step", "steps", "epoch", "epochs", "seconds_left", "images_per_second")
-_RESULTS = ("miou", "tag_accuracy", "loss", "images")
+_OF_A_PIPELINE = ("done", "of", "part", "loss")
+_RESULTS = ("miou", "labels_miou", "max_f", "tag_accuracy", "loss", "images")
 _FILM = re.compile(r"photographs\.jpg|[0-9]{8}\.png")
 _TOLD = (
     "epoch",
@@ -29,6 +30,7 @@ _TOLD = (
     "finished",
     "failed",
     "cancelled",
+    "chain",
     ATTEMPT,
     STOPPING,
 )
@@ -68,6 +70,8 @@ def row(job: Job, snapshot: str, run: Run | None) -> dict[str, Any]:
     """A job in a list; `snapshot` is the name of what it learns from. `result` is the number to
     know it by: what its run measured, or the loss of a run on its way."""
     progress = {name: job.progress[name] for name in _NUMBERS if name in job.progress}
+    if job.recipe == "pipeline":
+        progress |= {n: job.progress[n] for n in _OF_A_PIPELINE if n in job.progress}
     measured = run.metrics if run else {}
     found = [name for name in _RESULTS if isinstance(measured.get(name), int | float)]
     loss = job.progress.get("loss")
@@ -76,6 +80,7 @@ def row(job: Job, snapshot: str, run: Run | None) -> dict[str, Any]:
         "id": job.id,
         "recipe": job.recipe,
         "preset": option(job, "--preset"),
+        "method": option(job, "--method") if job.recipe == "pipeline" else None,
         "state": job.state,
         "error": job.error,
         "by": job.submitted_by,

@@ -18,12 +18,12 @@ from starlette.types import Scope
 
 from backend.errors import StoreError, StoreUnavailable, TagmaskError
 from backend.refinement import CrfPool
-from backend.saliency import saliency_source
 from ui.context import STATIC, Context
 from ui.front import Front
 from ui.inspectors import Inspectors
 from ui.page import build_page
 from ui.routes import routers
+from ui.saliency_sources import SaliencySources
 from ui.security import Guard
 from ui.theme import build_theme
 
@@ -85,9 +85,7 @@ def open_context(
 ) -> Context:
     """The long-lived parts of the web process for one workspace."""
     crf = CrfPool(processes=1)
-    sources = {"classical": saliency_source("classical")}
-    for name, folder in workspace.settings.get("saliency", {}).items():
-        sources[name] = saliency_source(f"folder:{folder}")
+    sources = SaliencySources(workspace.store, workspace.settings.get("saliency", {}), device)
     return Context(
         workspace=workspace,
         inspectors=Inspectors(workspace.store, crf, sources, device=device),

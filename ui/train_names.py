@@ -4,19 +4,43 @@ The page names what it was told of, never a path: a path that comes back is none
 """
 
 import contextlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from backend.errors import JobError
+from backend.saliency import FOLDER_PREFIX, NETWORK_PREFIX
 from backend.weights import search_folders
 from backend.weights.files import SUFFIXES
 
 if TYPE_CHECKING:
     from ui.context import Context
 
+# Lists of a data set on disk, and places: a page names neither.
+NOT_ASKED = ("stages", "test", "strong", "masks", "validation")
+
 FILE = "file:"
 RANDOM = "none"
 CLASSICAL = "classical"
+
+
+def shown(recipes: Mapping[str, Any]) -> dict[str, Any]:
+    """The recipes as the form shows them: without what a page does not ask."""
+    return {
+        name: {**about, "options": [each for each in about["options"] if _is_asked(each)]}
+        for name, about in recipes.items()
+    }
+
+
+def require_asked(options: Mapping[str, Any]) -> None:
+    """Raises JobError for an option that a page does not ask."""
+    for name in NOT_ASKED:
+        if options.get(name) not in (None, ""):
+            raise JobError(f"--{name} cannot be given from the page; use the command line.")
+
+
+def _is_asked(option: Mapping[str, Any]) -> bool:
+    return option["name"] not in NOT_ASKED
 
 
 def weight_files() -> dict[str, Path]:
@@ -53,21 +77,55 @@ def weights(context: "Context", id: str) -> str:
 
 def saliency(context: "Context", name: str) -> str:
     """A saliency source that the page calls by its name; JobError for any other name."""
-    folders = context.workspace.settings.get("saliency", {})
-    if name in folders:
-        return f"folder:{Path(folders[name]).absolute()}"
-    if name != CLASSICAL:
+    given = context.workspace.settings.get("saliency", {})
+    if name in given:
+        return _saliency_of_the_workspace(given[name])
+    offered = context.inspectors.saliency
+    if name not in offered:
         raise JobError(
-            f"There is no saliency {name[:60]!r} here; there are "
-            f"{', '.join(context.inspectors.saliency)}. workspace.json names further folders."
+            f"There is no saliency {name[:60]!r} here; there are {', '.join(offered)}. "
+            "workspace.json names further folders and networks."
         )
-    return name
+    return offered[name].name
 
 
-def earlier_run(context: "Context", id: Any) -> str:
-    """The folder of the run that another stands on; the page calls it `run:NUMBER`."""
+def _saliency_of_the_workspace(where: str) -> str:
+    """What workspace.json names, with a whole path: the trainer has a folder of its own."""
+    if where == CLASSICAL:
+        return where
+    for kind in (NETWORK_PREFIX, FOLDER_PREFIX):
+        if where.startswith(kind):
+            path = Path(where.removeprefix(kind))
+            # A network may be a shipped one's name.
+            return f"{kind}{path.absolute()}" if path.exists() else where
+    return f"{FOLDER_PREFIX}{Path(where).absolute()}"
+
+
+def affinity(context: "Context", id: str) -> str:
+    """Affinity weights by which maps walk, that the page calls by their id; JobError for any other
+    name."""
+    for choice in context.inspectors.affinities():
+        if choice.id == id and choice.card is not None:
+            return str(choice.card.path or choice.card.name)
+    raise JobError(
+        f"There are no affinity weights {id[:60]!r} here. Train some with the recipe affinity, or "
+        "choose another refinement."
+    )
+
+
+def earlier_run(context: "Context", id: Any, recipe: str, recipes: Mapping[str, Any]) -> str:
+    """The folder of the run that `recipe` is to stand on; the page calls it `run:NUMBER`."""
     if not isinstance(id, str) or not id:
-        raise JobError("Choose the run whose maps this one is to learn from.")
+        named = recipes[recipe].get("stands_on")
+        offered = [one.card for one in context.inspectors.choices()[0] if one.id.startswith("run:")]
+        if any(card is not None and named in ("", None, card.kind) for card in offered):
+            raise JobError("Choose the run whose maps this one is to learn from.")
+        title = recipes.get(named, {}).get("title")
+        first = f"“{title}”" if title else "a recipe that makes attention maps, such as OAA"
+        raise JobError(
+            f"This learns from the maps of an earlier run, and there is none yet. Train {first} "
+            "first; once that is done, its run can be chosen here."
+        )
     kind, _, name = id.partition(":")
     run = context.store.runs.get(int(name)) if kind == "run" and _is_number(name) else None
     if run is None or run.finished is None:

@@ -34,7 +34,8 @@ def run(arguments: argparse.Namespace) -> int:
         return 0
     print("Shipped, ready to use:")
     for card in shipped():
-        print(f"  {card.name}: {card.backbone}, {len(card.classes)} classes, {card.path}")
+        gives = f"{len(card.classes)} classes" if card.classes else card.kind
+        print(f"  {card.name}: {card.backbone}, {gives}, {card.path}")
     print("Initial weights of backbones found:")
     for folder in search_folders(arguments.data):
         for backbone in backbone_names():

@@ -10,13 +10,14 @@ from backend.inspection.kept import Caches, Kept
 from backend.inspection.methods import METHODS, method_for, methods_for, trained_with
 from backend.inspection.settings import FUSIONS, LIMITS, Settings
 from backend.inspection.stages import StageMap
-from backend.inspection.table import stages_of, standing_after
+from backend.inspection.table import REFINED, stages_of, standing_after
 from backend.inspection.truth import Truth
 
 __all__ = [
     "FUSIONS",
     "LIMITS",
     "METHODS",
+    "REFINED",
     "WORKING_SIDE",
     "Caches",
     "Inspector",

@@ -3,13 +3,13 @@
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 import torch
 from torch import nn
 
-from backend.errors import SaliencyError, TagmaskError
+from backend.errors import RefinementError, SaliencyError, TagmaskError
 from backend.inspection.kept import Caches, Kept
 from backend.inspection.methods import Method, method_for, trained_with
 from backend.inspection.scene import Scene, Tag, output_of
@@ -21,6 +21,9 @@ from backend.inspection.walk import Walk
 from backend.refinement import CrfPool
 from backend.saliency import SaliencySource
 from backend.weights import WeightsCard
+
+if TYPE_CHECKING:
+    from backend.random_walk import RandomWalk
 
 Value = TypeVar("Value")
 
@@ -34,7 +37,8 @@ class Inspector:
     `saliency` is one source or several by name (`Settings.saliency` chooses; one source answers to
     any name). `crf` None, or a pool that is not available, leaves refinement out with a sentence.
     `folder` is that of the run that made the weights: OAA looks there for what it gathered.
-    `working_side` None keeps maps at the image's own size.
+    `working_side` None keeps maps at the image's own size. `walks` gives the random walk by the
+    affinity weights of a name (`Settings.affinity`), RefinementError where there are none.
     """
 
     def __init__(
@@ -46,6 +50,7 @@ class Inspector:
         *,
         folder: Path | None = None,
         working_side: int | None = WORKING_SIDE,
+        walks: "Callable[[str], RandomWalk] | None" = None,
     ) -> None:
         self.network = network.eval()
         self.card = card
@@ -53,6 +58,7 @@ class Inspector:
         self.crf = crf
         self.folder = folder
         self.working_side = working_side
+        self._walks = walks
         self.device = next(network.parameters()).device
         # What is the same for every image.
         self.kept = Kept()
@@ -79,7 +85,8 @@ class Inspector:
         *,
         truth: bool = False,
     ) -> list[str]:
-        """The stages that `inspect` goes through, in order; those of the truth where it is known.
+        """The stages that `inspect` goes through, in order: those that the settings choose, and of
+        the truth where it is known.
 
         Raises DataError for a stage, setting or method that there is not.
         """
@@ -127,6 +134,17 @@ class Inspector:
                 f"{size[1]} × {size[0]} pixels. Stop what else runs there, choose a smaller "
                 "backbone, or start the app with --device cpu."
             ) from error
+
+    def walk(self, name: str) -> "RandomWalk":
+        """The random walk by the affinity weights of this name; RefinementError where there are
+        none.
+        """
+        if self._walks is None:
+            raise RefinementError(
+                "There are no affinity weights here, so no map can walk. Train some with the "
+                "recipe affinity, or choose another refinement."
+            )
+        return self._walks(name)
 
     def source(self, name: str) -> SaliencySource:
         """The saliency source of this name; SaliencyError where there is none."""

@@ -23,6 +23,9 @@ Value = TypeVar("Value")
 SMALLEST_SIDE = 32
 """A network needs some pixels to pool; only very long images come down to it."""
 
+LARGEST_SIDE = 1024
+"""Of an image that a network sees at its own size: memory and time grow with its area."""
+
 
 class Scene:
     """What a method or a stage may ask for: the image, its tags, the network, what was kept."""
@@ -150,7 +153,9 @@ def fit(image: np.ndarray, side: int | None) -> np.ndarray:
 
 def network_size(size: tuple[int, int], input_size: int) -> tuple[int, int]:
     """How large (H,W) a network sees an image (H,W): its short side at the weights' input size,
-    its shape kept, its long side at most twice the input size."""
+    its shape kept, its long side at most twice the input size; at its own size where that is 0."""
     height, width = size
     scale = min(input_size / min(height, width), 2 * input_size / max(height, width))
+    if not input_size:
+        scale = min(1.0, LARGEST_SIDE / max(height, width))
     return max(round(height * scale), SMALLEST_SIDE), max(round(width * scale), SMALLEST_SIDE)

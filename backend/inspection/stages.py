@@ -29,9 +29,11 @@ class StageMap:
 @dataclass(frozen=True)
 class Stage:
     """What a stage reads, earlier stages and settings, and makes: one picture, or one a tag.
-    `crf` also reads the fusion that is chosen."""
+    `crf` and `grabcut` also read the fusion that is chosen. `when`: the setting without which it
+    is not there, and its value or, of a number, the least."""
 
     needs: tuple[str, ...] = ()
     reads: tuple[str, ...] = ()
     kind: Kind = "heat"
     per_tag: bool = False
+    when: tuple[str, str | int] | None = None

@@ -58,7 +58,8 @@ def resuming(run: Path) -> str:
 
 
 def has_checkpoint(run: Path) -> bool:
-    return any(run.glob("checkpoint*"))
+    """Whether a run can go on where it was; a pipeline always can, whatever stage it is at."""
+    return any(run.glob("checkpoint*")) or (run / "pipeline.json").is_file()
 
 
 def last_line(log: Path) -> str:

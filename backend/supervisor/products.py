@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     from backend.workspace import Workspace
 
 
+# Recipes whose labels/IMAGE.png are offered for review.
+OFFERING = ("labels", "fuse", "pipeline")
+
+
 def register(workspace: "Workspace", job: "Job", folder: Path) -> int:
     """Enters the job's run, once however often it is called; the run's id."""
     config: dict[str, Any] = {"arguments": job.arguments, "snapshot": job.snapshot}
@@ -33,8 +37,9 @@ def take_products_in(workspace: "Workspace", job: "Job", folder: Path, word: Eve
     run = register(workspace, job, folder)
     weights = _weights(folder, word)
     said: list[str] = []
-    if job.recipe == "labels":
-        intake = take_in_labels(workspace.store, folder, run)
+    # A pipeline without proxy labels, such as one of full supervision, offers none.
+    if job.recipe in OFFERING and (job.recipe != "pipeline" or (folder / "labels").is_dir()):
+        intake = take_in_labels(workspace.store, folder, run, skip_undecided=True)
         known = f", {intake.known} known already" if intake.known else ""
         said = [f"New candidates for review: {intake.new}{known}.", *intake.refused.sentences]
         more = intake.refused.count - len(intake.refused.sentences)

@@ -52,6 +52,22 @@ CODE_OF = {
     "oaaplus": ("training/gathered.py", "training/losses.py", "training/view_maps.py"),
     "seenet": ("backend/maps/zones.py", "backend/networks/seenet.py"),
     "ecsnet": ("backend/networks/ecsnet.py", "backend/networks/refine.py"),
+    "dcsp": (
+        "backend/maps/erasing.py",
+        "backend/maps/fusion.py",
+        "backend/networks/deeplab.py",
+        "backend/networks/fcan.py",
+        "backend/saliency_barrier.py",
+        "backend/saliency_classical.py",
+        "training/class_pixels.py",
+        "training/hierarchical.py",
+        "training/losses.py",
+        "training/painting.py",
+        "training/phased.py",
+        "training/predicting.py",
+        "training/segmenting.py",
+        "training/viewing.py",
+    ),
 }
 
 

@@ -42,7 +42,7 @@ def test_weights_and_saliency_are_chosen_and_never_typed(page):
         chooser = page.locator(f"#tr-labels-{name}")
         chooser.wait_for(timeout=TIMEOUT)
         assert chooser.evaluate("(one) => one.tagName") == "SELECT"
-    assert page.locator("#tr-labels-saliency option").all_inner_texts() == ["classical"]
+    assert page.locator("#tr-labels-saliency option").all_inner_texts()[0] == "classical"
     assert page.locator("#tm-train input[aria-label*='Path']").count() == 0
 
 
@@ -59,3 +59,21 @@ def test_reset_and_the_count_of_changes_follow_what_is_typed(page):
     field(page, "momentum").wait_for(timeout=TIMEOUT)
     assert field(page, "momentum").input_value() == "0.9"
     assert not badge.is_visible()
+
+
+def test_another_recipe_begins_at_the_top_and_says_where_there_is_no_run_to_learn_from(page):
+    opened(page)
+    page.locator("#tm-train .tr-more summary").click()
+    body = page.locator("#tm-train .tr-form-body")
+    body.evaluate("(one) => { one.scrollTop = 300; }")
+    assert body.evaluate("(one) => one.scrollTop") == 300
+    assert "Image cache, MiB" in body.inner_text()
+    page.locator("#tr-recipe").select_option("oaaplus")
+    assert body.evaluate("(one) => one.scrollTop") == 0
+    page.wait_for_function(
+        "() => document.querySelector('#tm-train .tr-command').textContent.includes('none yet')"
+    )
+    said = page.locator("#tm-train .tr-command").inner_text()
+    assert "Train “Online attention accumulation (OAA)” first" in said
+    chosen = page.locator("#tr-oaaplus-from_ option:checked")
+    assert chosen.inner_text() == "No finished run of OAA yet"

@@ -32,6 +32,7 @@ PARTS = {
 EVERY_RUN = {
     "checkpoint-00000004.pt",
     "config.json",
+    "evaluation",
     "events.jsonl",
     "film",
     "heartbeat",

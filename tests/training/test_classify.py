@@ -25,6 +25,7 @@ def test_a_run_folder_holds_all_that_others_look_for(trained: Path):
     assert {path.name for path in trained.iterdir()} == {
         "checkpoint-00000006.pt",
         "config.json",
+        "evaluation",
         "events.jsonl",
         "film",
         "heartbeat",

@@ -24,7 +24,7 @@ def test_describe_prints_what_the_page_reads(capsys: pytest.CaptureFixture[str])
     assert {"classify", "labels", "scenes"} <= set(printed["recipes"])
 
 
-@pytest.mark.parametrize("name", recipe_names())
+@pytest.mark.parametrize("name", [*recipe_names(), "pipeline"])
 def test_every_option_says_what_it_is(name: str):
     told = describe()["recipes"][name]
     assert told["title"]

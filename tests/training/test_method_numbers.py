@@ -8,7 +8,7 @@ from training.cli import main
 from training.options import Option, options_of, settle
 from training.recipes import find_recipe
 
-METHODS = ("classify", "oaa", "oaaplus", "seenet", "ecsnet")
+METHODS = ("classify", "oaa", "oaaplus", "seenet", "ecsnet", "dcsp")
 
 # Read in the papers, not in the code: section -> option -> number.
 PAPER = {
@@ -55,6 +55,27 @@ PAPER = {
         "ECS-Net 4.3": {"beta": 0.5, "theta": 0.8, "label_source": "cam"},
         "ECS-Net 3.1": {"delta": 0.6},
         "ECS-Net 3.2": {"overlay": (5, 7, 12), "refine": True},
+    },
+    "dcsp": {
+        "DCSP 5.1": {
+            "backbone": "resnet101",
+            "head": "aspp",
+            "fcan_steps": 30_000,
+            "steps": 10_000,
+            "size": 321,
+            "batch": 10,
+            "learning_rate": 0.001,
+            "momentum": 0.9,
+            "weight_decay": 0.0005,
+            "gamma": 0.4,
+            "erase_above": (0.7, 0.8),
+            "test_scales": (1, 0.75, 0.5),
+            "test_fusion": "max",
+        },
+        "DCSP 4.1": {"pooling": "average", "attention": "minmax"},
+        "DCSP 4.2": {"erasing_steps": 3, "mean": "harmonic"},
+        "DCSP 4.3": {"adapt": 1, "gradient": "joint"},
+        "DCSP Eq. 2": {"classification_loss": True, "segmentation_loss": True},
     },
 }
 

@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
+from backend.networks import CAFFE, CamClassifier
+from backend.weights import WeightsCard, save
 from backend.workspace import Workspace
 
 FILE = "squeezenet1_1-caffe.safetensors"
@@ -103,3 +105,81 @@ def test_saliency_is_chosen_among_the_folders_that_the_workspace_names(
         assert status == 400
         assert said.startswith(f"There is no saliency {path[:60]!r} here; there are classical")
     assert "--saliency classical" in command(client, **asked, saliency="classical")[1]
+
+
+def test_saliency_networks_that_are_offered_are_taken(
+    client: TestClient, workspace: Workspace, saliency_weights: Path
+) -> None:
+    folder = workspace.runs / "1-saliency"
+    folder.mkdir()
+    (folder / "weights.safetensors").write_bytes(saliency_weights.read_bytes())
+    run = workspace.store.runs.add("saliency 1", "saliency", folder)
+    workspace.store.runs.finish(run, {}, "weights.safetensors")
+    name = f"saliency 1 (run {run})"
+    assert name in client.get("/tagmask/api/train/setup").json()["saliency"]
+    asked = {"recipe": "labels", "weights": "shipped:scenes-slim"}
+    status, line = command(client, **asked, saliency=name)
+    assert status == 200
+    assert f"--saliency network:{folder / 'weights.safetensors'}" in line
+
+
+def test_a_workspace_may_name_a_network_or_the_classical_detector(
+    client: TestClient, workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = {"recipe": "labels", "weights": "shipped:scenes-slim", "saliency": "mine"}
+    (tmp_path / "net").mkdir()
+    for where, word in (
+        (f"network:{tmp_path / 'net'}", f"network:{tmp_path / 'net'}"),
+        ("network:some-name", "network:some-name"),
+        ("classical", "classical"),
+        (f"folder:{tmp_path}", f"folder:{tmp_path}"),
+    ):
+        monkeypatch.setitem(workspace.settings, "saliency", {"mine": where})
+        assert f"--saliency {word}" in command(client, **asked)[1]
+
+
+@pytest.mark.parametrize(
+    ("recipe", "name"),
+    [("saliency", "masks"), ("saliency", "validation"), ("segment", "strong"), ("dsrg", "strong")],
+)
+def test_a_page_is_not_asked_for_lists_and_folders_of_a_disk(
+    client: TestClient, recipe: str, name: str
+) -> None:
+    options = client.get("/tagmask/api/train/setup").json()["recipes"][recipe]["options"]
+    assert name not in {option["name"] for option in options}
+    status, said = command(client, recipe, **{name: "/etc"})
+    assert status == 400
+    assert said == f"--{name} cannot be given from the page; use the command line."
+
+
+def test_affinity_weights_are_those_of_a_run(client: TestClient) -> None:
+    asked = {"recipe": "labels", "weights": "shipped:scenes-slim", "refine": "walk"}
+    for given in ("/etc/passwd", "run:7", "shipped:../x"):
+        status, said = command(client, **asked, affinity=given)
+        assert status == 400
+        assert said.startswith("There are no affinity weights ")
+    assert client.get("/tagmask/api/train/setup").json()["affinities"] == []
+
+
+@pytest.mark.parametrize(
+    ("recipe", "first"), [("oaaplus", "Train “Online attention"), ("fuse", "Train a recipe that")]
+)
+def test_where_no_run_can_be_learnt_from_it_says_how_one_comes_to_be(
+    client: TestClient, workspace: Workspace, recipe: str, first: str
+) -> None:
+    def said() -> str:
+        status, sentence = command(client, recipe)
+        assert status == 400
+        return sentence
+
+    assert "there is none yet. " + first in said()
+    folder = workspace.runs / "1-oaa"
+    network = CamClassifier("slim", 2, head_channels=8, head_layers=1)
+    card = WeightsCard(
+        "oaa 1", "oaa", "slim", 4, ("cat", "dog"), (1, 2), CAFFE, 32, architecture=network.settings
+    )
+    save(folder / "weights.safetensors", network.eval(), card)
+    run = workspace.store.runs.add("oaa 1", "oaa", "runs/1-oaa", {}, None)
+    assert "there is none yet" in said()
+    workspace.store.runs.finish(run, {}, "weights.safetensors")
+    assert said() == "Choose the run whose maps this one is to learn from."

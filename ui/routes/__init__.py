@@ -7,6 +7,7 @@ from ui.context import Context
 
 def routers(context: Context) -> list[APIRouter]:
     """The routers of all tabs; those of a tab that has none of its own are left out."""
-    from ui.routes import curate, data, files, inspect, train, upload
+    from ui.routes import curate, data, evaluation, files, inspect, train, upload
 
-    return [part.router(context) for part in (files, inspect, upload, curate, train, data)]
+    parts = (files, inspect, upload, curate, train, evaluation, data)
+    return [part.router(context) for part in parts]

@@ -19,6 +19,7 @@ from backend.inspection import (
     FUSIONS,
     LIMITS,
     METHODS,
+    REFINED,
     Inspector,
     Settings,
     Truth,
@@ -56,7 +57,8 @@ class Inspection(BaseModel):
 
 
 class Offer(Inspection):
-    """Which of the masks on the page becomes a candidate: `crf` or `fusion.RULE`."""
+    """Which of the masks on the page becomes a candidate: `crf`, `walk`, `grabcut` or
+    `fusion.RULE`."""
 
     stage: str
 
@@ -87,6 +89,9 @@ def router(context: Context) -> APIRouter:
             "presets": {name: asdict(preset) for name, preset in PRESETS.items()},
             "limits": LIMITS,
             "saliency": list(inspectors.saliency),
+            "affinities": [
+                {"id": each.id, "title": each.title} for each in inspectors.affinities()
+            ],
             "methods": [_method_json(name) for name in METHODS],
             "stages": _method_json("cam")["stages"],
             "crf": {
@@ -176,10 +181,13 @@ def router(context: Context) -> APIRouter:
             )
         source = inspector.method(settings).name
         rule = body.stage.removeprefix("fusion.")
-        if body.stage == "crf":
-            method = f"{source}.{settings.fusion}.crf"
+        if body.stage in REFINED:
+            # The mask on the page, whatever else the settings have come to choose.
+            settings = replace(settings, refine=body.stage)
+            of_fusion = "" if body.stage == "walk" else f".{settings.fusion}"
+            method = f"{source}{of_fusion}.{body.stage}"
         elif rule in FUSIONS:
-            settings = replace(settings, fusion=rule, crf=None)
+            settings = replace(settings, fusion=rule, refine="none", crf=None)
             method = f"{source}.{rule}"
         else:
             raise DataError(
@@ -276,7 +284,11 @@ def _truth(context: Context, row: Image) -> Truth | None:
 
 def _made_with(inspector: Inspector, settings: Settings) -> str:
     """The weights and the saliency of a mask, for those who review it."""
-    return f"{inspector.card.name} ({inspector.card.digest[:8]}) · {settings.saliency}"
+    digest = inspector.source(settings.saliency).digest
+    saliency = f"{settings.saliency} ({digest[:8]})" if digest else settings.saliency
+    if settings.erasing_steps > 1:
+        saliency += f", {settings.erasing_steps} looks"
+    return f"{inspector.card.name} ({inspector.card.digest[:8]}) · {saliency}"
 
 
 def _mistake(row: Image, error: Exception) -> str:

@@ -14,12 +14,15 @@ from backend.recipes import RecipeBook, option_words
 from backend.store import Job
 from backend.supervisor import ensure_supervisor, held, resubmit
 from backend.supervisor.orders import as_typed, trainer_arguments
-from ui import train_names
+from ui import train_names, train_pipeline
 from ui.context import Context
 from ui.job_view import News, Rows, detail, film_file
 from ui.routes.files import MEDIA
 
-RUNNABLE = ("classify", "seenet", "oaa", "oaaplus", "ecsnet", "labels")
+RUNNABLE = (
+    "pipeline", "classify", "seenet", "oaa", "oaaplus", "ecsnet", "dcsp", "saliency", "segment",
+    "dsrg", "labels", "fuse", "affinity",
+)  # fmt: skip
 TAGGED = "tagged"
 MOST_JOBS = 100
 _WAKE_EVERY = 5.0
@@ -72,7 +75,7 @@ def router(context: Context) -> APIRouter:
         counts, numbers = store.candidates.counts(), store.images.numbers()
         choices, _ = context.inspectors.choices()
         return {
-            "recipes": recipes,
+            "recipes": train_names.shown(recipes),
             "trouble": trouble,
             "preset": _fitting_preset(context),
             "images": numbers.images,
@@ -93,8 +96,12 @@ def router(context: Context) -> APIRouter:
                 for one in choices
                 if one.card
             ],
+            "labelled": _labelled(context, recipes),
             "files": list(train_names.weight_files()),
             "saliency": list(context.inspectors.saliency),
+            "affinities": [
+                {"id": one.id, "title": one.title} for one in context.inspectors.affinities()
+            ],
             "read_only": context.read_only,
         }
 
@@ -227,14 +234,38 @@ def _words(context: Context, book: RecipeBook, order: Order) -> list[str]:
     if order.recipe not in recipes:
         raise JobError(f"{order.recipe!r} cannot be run here; {', '.join(recipes)} can.")
     options = dict(order.options)
-    for name, named in (("weights", train_names.weights), ("saliency", train_names.saliency)):
+    train_names.require_asked(options)
+    for name, named in (
+        ("weights", train_names.weights),
+        ("saliency", train_names.saliency),
+        ("affinity", train_names.affinity),
+    ):
         if options.get(name) not in (None, ""):
             options[name] = named(context, str(options[name]))
     if order.recipe == "labels" and options.get("weights") in (None, "", train_names.RANDOM):
         raise JobError("Choose the weights that are to make candidates.")
-    if any(option["name"] == "from_" for option in recipes[order.recipe]["options"]):
-        options["from_"] = train_names.earlier_run(context, options.get("from_"))
+    if order.recipe == train_pipeline.RECIPE:
+        options = train_pipeline.completed(context, recipes[order.recipe], options)
+    stands = any(option["name"] == "from_" for option in recipes[order.recipe]["options"])
+    # What learns from masks has those of its snapshot where no run is named, and what does not take
+    # runs (DCSP) begins at the beginning.
+    takes = recipes[order.recipe].get("takes", ())
+    own = "masks" in takes or "runs" not in takes
+    if stands and (options.get("from_") or not own):
+        options["from_"] = train_names.earlier_run(
+            context, options.get("from_"), order.recipe, recipes
+        )
     return option_words(order.recipe, recipes[order.recipe], options)
+
+
+def _labelled(context: Context, recipes: dict[str, Any]) -> list[dict[str, str]]:
+    """The finished runs that made label maps, the newest first."""
+    making = {name for name, about in recipes.items() if "labels" in about.get("makes", ())}
+    return [
+        {"id": f"run:{run.id}", "title": f"{run.name} (run {run.id})"}
+        for run in context.store.runs.all()
+        if run.finished is not None and run.recipe in making
+    ]
 
 
 def _fitting_preset(context: Context) -> str:

@@ -5,6 +5,7 @@ from typing import Any
 
 from backend.errors import DataError
 from backend.inspection.methods.cam import Cam
+from backend.inspection.methods.dcsp import Dcsp
 from backend.inspection.methods.ecsnet import Ecs
 from backend.inspection.methods.gradient import GradCam, GradCamPlusPlus, LayerCam
 from backend.inspection.methods.method import Method
@@ -14,7 +15,8 @@ from backend.inspection.methods.seenet import SeeNet
 from backend.weights import WeightsCard
 
 METHODS: dict[str, type[Method]] = {
-    each.name: each for each in (SeeNet, Oaa, OaaPlus, Ecs, Cam, GradCam, GradCamPlusPlus, LayerCam)
+    each.name: each
+    for each in (SeeNet, Oaa, OaaPlus, Ecs, Dcsp, Cam, GradCam, GradCamPlusPlus, LayerCam)
 }
 """By name; those that work with one kind of weights alone come first, as that kind's own."""
 

@@ -15,7 +15,8 @@ from backend.weights import KINDS
 CLASSIFIER = "classifier"
 """The kind of a classifier of another's making: scores, but no class maps of its own."""
 
-OUR_KINDS = tuple(KINDS)
+OUR_KINDS = tuple(kind for kind, build in KINDS.items() if hasattr(build, "attend"))
+"""The kinds of our own networks that give a map for each tag; a saliency network gives none."""
 
 
 class Method(ABC):

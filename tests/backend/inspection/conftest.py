@@ -45,7 +45,7 @@ def make(tmp_path: Path) -> Make:
     def made(kind: str, *, nothing: bool = False, **arguments: Any) -> Inspector:
         torch.manual_seed(0)
         given = {"head_start": "he", **arguments}
-        if kind != "ecsnet":
+        if kind not in ("ecsnet", "dcsp"):
             given = {"head_channels": 8, "head_layers": 1, **given}
         network: Any = KINDS[kind]("slim", len(CLASSES), **given)
         if nothing:

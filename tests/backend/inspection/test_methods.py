@@ -18,9 +18,9 @@ from backend.inspection import (
     stages_of,
 )
 from backend.inspection.kept import bytes_of
+from backend.inspection.methods.method import OUR_KINDS
 from backend.maps.attention import normalise, resize
 from backend.saliency import SaliencySource
-from backend.weights import KINDS
 from training.recipes.labels import METHODS as OF_THE_RECIPE
 
 from .conftest import CAT, DOG, Counted, Make, by_stage, input_of, middle
@@ -28,13 +28,13 @@ from .conftest import CAT, DOG, Counted, Make, by_stage, input_of, middle
 GRADIENT = ["gradcam", "gradcampp", "layercam"]
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", OUR_KINDS)
 def test_each_kind_of_weights_has_its_own_method_first(kind: str, tmp_path) -> None:
     own = [] if kind == "cam" else [kind]
     assert methods_for(kind, tmp_path) == [*own, "cam", *GRADIENT]
     assert methods_for("oaa") == ["cam", *GRADIENT]
     assert methods_for("classifier") == GRADIENT
-    assert methods_for("segmenter") == []
+    assert methods_for("saliency") == methods_for("segmenter") == []
 
 
 @pytest.mark.parametrize("name", METHODS)

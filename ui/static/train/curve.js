@@ -4,7 +4,7 @@ const COUNTS = ["seq", "kind", "time", "step", "epoch"];
 const ALONGSIDE = ["seq", "time", "step", "epoch", "seconds_left"];
 const PACE = ["learning_rate", "images_per_second"];
 /** What a look at the network found, by the name of its curve, in per cent. */
-const LOOKS = { validation_accuracy: ({ tag_accuracy: part }) => (part === null ? null : 100 * part), map_miou: ({ miou }) => miou };
+const LOOKS = { validation_accuracy: ({ tag_accuracy: part }) => (part === null ? null : 100 * part), map_miou: ({ miou }) => miou, validation_miou: (found) => found.validation_miou, training_miou: (found) => found.training_miou, validation_max_f: ({ max_f: part }) => 100 * part, validation_s: ({ s_measure: part }) => 100 * part };
 
 export class Curves {
   constructor() {

@@ -1,6 +1,8 @@
 // One job: how far it is, its curve, its numbers, its log, and what can be done with it.
 import { api, el, formatNumber, reviewer, showTab, toast } from "../ui.js";
+import { Chain, facts, share } from "./chain.js";
 import { Curves } from "./curve.js";
+import { Evaluation } from "./evaluation.js";
 import { Film } from "./film.js";
 import { copyText } from "./form.js";
 import { LogTail } from "./log.js";
@@ -9,6 +11,11 @@ import { ACTIVE, chip, duration, figure, inFull, label, moment, RESUMABLE } from
 
 const SILENT = 30;
 const LOWER_IS_BETTER = /loss|total|error|mae/;
+const LOOK_NAMES = { map_miou: "map mIoU", validation_miou: "validation mIoU", training_miou: "mIoU on training images", validation_max_f: "max F", validation_s: "S" };
+/** Recipes whose weights give no map of a tag: nothing to inspect or to make candidates with. */
+const WITHOUT_MAPS = ["saliency", "segment", "dsrg", "pipeline"];
+const PIPELINE = "pipeline";
+const OFFERS = ["labels", "fuse", PIPELINE];
 
 export class Detail {
   /** `onChange()` hears that a job was cancelled, resumed or queued: `onChange(id)`. */
@@ -23,10 +30,13 @@ export class Detail {
     this.stats = el("dl", { class: "tr-stats" });
     this.plot = new Plot();
     this.film = new Film({ onStep: (step) => this.plot.mark(step), measured: (step) => this.#measured(step) });
+    this.chain = new Chain();
+    this.evaluation = new Evaluation();
     this.numbers = el("div", { class: "tr-numbers" });
     this.told = el("ol", { class: "tr-told" });
     this.command = el("code", {});
     this.panes = el("div", { class: "tr-panes" },
+      this.chain.node,
       this.plot.node,
       this.film.node,
       el("section", { class: "tr-side" }, this.numbers, el("div", {}, el("h3", {}, "What it said"), this.told)),
@@ -34,7 +44,7 @@ export class Detail {
     this.node = el("article", { class: "tr-detail" },
       el("header", { class: "tr-head" }, this.title, this.actions),
       this.notice, this.bar, this.stats,
-      this.panes,
+      this.panes, this.evaluation.node,
       el("details", { class: "tr-ran" }, el("summary", {}, "Command line"),
         el("div", {}, this.command, el("button", { type: "button", class: "tm-button quiet small", title: "Copy the command line", onclick: () => copyText(this.command.textContent) }, "Copy"))));
     this.pick(null);
@@ -52,6 +62,8 @@ export class Detail {
     this.busy = null;
     this.log.clear();
     this.film.pick(id);
+    this.chain.pick();
+    this.evaluation.pick();
     this.drawn = false;
     this.node.hidden = true;
   }
@@ -64,6 +76,7 @@ export class Detail {
     this.after = news.after;
     if (this.busy && this.busy !== job.state) this.busy = null;
     this.curves.add(news);
+    this.chain.add(news.told);
     for (const event of news.told) {
       if (event.kind === "attempt") this.attempt = event;
       const text = sentence(event);
@@ -76,18 +89,19 @@ export class Detail {
     if (!sameStep || !this.drawn) this.#tell();
     this.drawn = true;
     this.film.add(news.film, job.state);
+    this.evaluation.show(job);
   }
 
   /** What a look found at a step, for the frame that it made. */
   #measured(step) {
     const found = this.curves.looks().map(({ name, points }) => [name, points.find((point) => point.x === step)]).filter(([, point]) => point);
-    return found.map(([name, { y }]) => `${name === "map_miou" ? "map mIoU" : "validation"} ${formatNumber(y, 1)}%`).join(" · ");
+    return found.map(([name, { y }]) => `${LOOK_NAMES[name] ?? "validation"} ${formatNumber(y, 1)}%`).join(" · ");
   }
 
   #head(now) {
     const { job, news } = this;
     this.title.replaceChildren(
-      el("h2", {}, `${job.id} ${job.recipe}`, job.preset ? el("span", {}, ` ${job.preset}`) : null), chip(job.state),
+      el("h2", {}, `${job.id} ${job.recipe}${job.method ? ` ${job.method}` : ""}`, job.preset ? el("span", {}, ` ${job.preset}`) : null), chip(job.state),
       el("p", { class: "tm-muted" }, [
         el("span", { title: inFull(job.submitted_at) }, `queued ${moment(job.submitted_at)} by ${job.by}`),
         job.data ? ` · ${job.data}` : "", job.attempts > 1 ? ` · attempt ${job.attempts}` : ""]));
@@ -103,29 +117,37 @@ export class Detail {
   #facts(now) {
     const { job } = this;
     const { stage, step, steps, epoch, epochs, seconds_left: left, images_per_second: speed } = job.progress;
-    const part = job.state === "done" ? 1 : steps ? step / steps : 0;
+    const isPipeline = job.recipe === PIPELINE;
+    const part = job.state === "done" ? 1 : isPipeline ? share(job.progress) : steps ? step / steps : 0;
     this.bar.className = `tr-bar ${job.state}`;
     this.bar.firstElementChild.style.width = `${(100 * part).toFixed(2)}%`;
     const running = job.state === "running" || job.state === "stopping";
     const took = job.started_at ? duration((job.finished_at ?? now) - job.started_at) : "–";
+    if (isPipeline) this.chain.show(job);
+    this.panes.classList.toggle("chained", isPipeline);
+    this.panes.classList.toggle("plain", isPipeline || (job.recipe === "labels" && !this.curves.names().length));
+    if (isPipeline) return this.#state(facts(job, this.chain, took));
     const last = (name) => this.curves.of(name).points.at(-1)?.y;
     const count = steps ? `${formatNumber(step)} / ${formatNumber(steps)}` : "–";
-    const facts = [job.state === "done"
+    const shown = [job.state === "done"
       ? [this.curves.lastStep ? "Steps" : label(stage ?? "steps"), formatNumber(this.curves.lastStep || steps), "All of them done"]
       : [stage ? label(stage) : "Step", count, stage ? "Images done and to do" : "Optimiser steps done and planned"]];
     if (job.recipe !== "labels") {
       const passes = this.curves.of("total").marks.at(-1)?.epoch;
-      facts.push(["Epoch", epochs ? `${formatNumber(epoch)} / ${formatNumber(epochs)}` : passes ? formatNumber(passes) : "–", "Passes over the images"]);
+      shown.push(["Epoch", epochs ? `${formatNumber(epoch)} / ${formatNumber(epochs)}` : passes ? formatNumber(passes) : "–", "Passes over the images"]);
     }
-    facts.push(running && left !== undefined ? ["Time left", duration(left), "As the trainer reckons from its speed so far"] : [running ? "So far" : "Took", took, "From its last start to its end, or to now"]);
+    shown.push(running && left !== undefined ? ["Time left", duration(left), "As the trainer reckons from its speed so far"] : [running ? "So far" : "Took", took, "From its last start to its end, or to now"]);
     if (job.recipe !== "labels") {
-      facts.push(
+      shown.push(
         ["Images/s", figure(speed ?? last("images_per_second")), "Images through the network a second"],
         ["Learning rate", figure(last("learning_rate")), "Of the last step"],
         ["Loss", figure(last("total")), "Of the last step that was told"]);
     }
+    this.#state(shown);
+  }
+
+  #state(facts) {
     this.stats.replaceChildren(...facts.map(([name, value, title]) => el("div", { title }, el("dt", {}, name), el("dd", {}, value))));
-    this.panes.classList.toggle("plain", job.recipe === "labels" && !this.curves.names().length);
   }
 
   #tell() {
@@ -184,11 +206,11 @@ export class Detail {
         ? button("primary tr-resume", "Resume", "Go on from the last checkpoint", () => this.#ask("resume"))
         : button("tr-resume", "Start again", "It saved no checkpoint: the same command from the beginning", () => this.#ask("resume")));
     }
-    if (news.run?.weights) {
+    if (news.run?.weights && !WITHOUT_MAPS.includes(job.recipe)) {
       made.push(
         button("tr-candidates", "Make candidates with these weights", "Queue a run that makes masks of all tagged images for review", () => this.#candidates()),
         el("button", { type: "button", class: "tm-button primary tr-inspect", title: "See what these weights look at, in the Inspect tab", onclick: () => this.#inspect() }, "Inspect with these weights"));
-    } else if (job.state === "done" && job.recipe === "labels") {
+    } else if (job.state === "done" && OFFERS.includes(job.recipe)) {
       made.push(el("button", { type: "button", class: "tm-button primary tr-review", onclick: () => showTab("curate") }, "Review the candidates"));
     }
     const now = made.map((each) => `${each.textContent}${each.disabled}`).join();
@@ -228,6 +250,9 @@ export class Detail {
 
 /** Over what a look measured. */
 function about(name, { images, threshold, over }) {
+  if (name === "validation_miou") return `Over ${images} held-out images that have a true mask`;
+  if (name === "training_miou") return `Over ${images} training images that have a true mask; none with one is held out`;
+  if (name === "validation_max_f" || name === "validation_s") return `Over ${images} held-out images`;
   return name === "map_miou"
     ? `Over ${over} training images that have a true mask, at their best threshold, ${figure(threshold)}`
     : `The part of tags decided rightly in ${images} images that are not trained on`;

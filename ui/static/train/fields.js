@@ -1,17 +1,19 @@
 // The options of a recipe as fields, made from what the trainer describes.
 import { el } from "../ui.js";
-import { label } from "./words.js";
+import { optionLabel } from "./words.js";
 
-const FIRST = ["from_", "backbone", "device", "weights", "epochs", "seed"];
+const FIRST = ["from_", "method", "backbone", "device", "weights", "epochs", "seed"];
+const FIRST_OF_PIPELINE = ["method", "backbone", "saliency", "weights", "set_", "device", "seed"];
 const FIRST_OF_LABELS = ["weights", "fusion", "crf", "saliency", "device", "seed"];
-const WIDE = ["weights", "saliency", "from_"];
-// The kind of run that another recipe learns from.
-const STANDS_ON = { oaaplus: "oaa" };
+const WIDE = ["weights", "saliency", "from_", "affinity", "set_"];
+// The kind of run that a recipe may go on from; others say so themselves (stands_on), or take any
+// run with attention maps.
+const GOES_ON_FROM = { dcsp: "dcsp" };
 const FILE = "file:";
 
 /** Names of the options that a person sees first; every other one is under "All options". */
 export function firstOf(recipe) {
-  return recipe === "labels" ? FIRST_OF_LABELS : FIRST;
+  return { labels: FIRST_OF_LABELS, pipeline: FIRST_OF_PIPELINE }[recipe] ?? FIRST;
 }
 
 /** The preset's own value of an option. */
@@ -30,28 +32,31 @@ export function field(option, { preset, value, setup, recipe, backbone, disabled
   const tell = (entered) => change(String(entered) === String(own) ? undefined : entered);
   const title = [option.help, option.section && `[${option.section}]`, `${option.flag}, preset: ${shown(own)}`].filter(Boolean).join("\n");
   const common = { id: `tr-${recipe}-${option.name}`, disabled, title, dataset: { option: option.name } };
-  const changed = value !== undefined;
+  // What a run is learnt from is filled in where nobody chose one.
+  const changed = value !== undefined && String(value) !== String(own);
   if (option.type === "flag") {
     const box = el("input", { ...common, type: "checkbox", checked: Boolean(now), onchange: () => tell(box.checked) });
-    return el("label", { class: `tr-field tr-check${changed ? " changed" : ""}`, title }, box, label(option.name));
+    return el("label", { class: `tr-field tr-check${changed ? " changed" : ""}`, title }, box, optionLabel(option.name));
   }
   const control = option.name === "weights"
     ? weightsControl({ common, now, setup, recipe, backbone, tell })
     : option.name === "from_"
-    ? chooser(common, earlierRuns(setup, recipe), now, tell)
+    ? chooser(common, earlierRuns(setup, recipe), now, change)
+    : option.name === "affinity"
+    ? chooser(common, affinities(setup), now, tell)
     : option.name === "saliency"
     ? chooser(common, setup.saliency.map((name) => [name, name]), now, tell)
     : option.choices?.length
       ? chooser(common, option.choices.map((choice) => [choice, choice]), now, tell)
       : entry(common, option, now, tell);
   return el("label", { class: `tr-field${WIDE.includes(option.name) ? " wide" : ""}${changed ? " changed" : ""}`, for: common.id, title },
-    el("span", {}, label(option.name)), control);
+    el("span", {}, optionLabel(option.name)), control);
 }
 
 function entry(common, option, now, tell) {
   const number = option.type === "int" || option.type === "float";
   return el("input", {
-    ...common, class: "tm-input", value: shown(now), inputmode: number ? "decimal" : null, autocomplete: "off", spellcheck: "false",
+    ...common, class: "tm-input", value: shown(now), placeholder: option.name === "set_" ? "segmenter.epochs=10" : null, inputmode: number ? "decimal" : null, autocomplete: "off", spellcheck: "false",
     onchange: (event) => tell(event.target.value.trim()),
   });
 }
@@ -66,10 +71,35 @@ function chooser(common, pairs, now, tell) {
   return select;
 }
 
-/** The runs that a recipe can learn from. */
+/** The affinity weights by which maps can walk. */
+function affinities(setup) {
+  const known = setup.affinities ?? [];
+  return [["", known.length ? "None" : "No finished run of affinity yet"], ...known.map(({ id, title }) => [id, title])];
+}
+
+/** The runs that a recipe can learn from; of those that learn from masks, a snapshot's own first. */
 export function earlierRuns(setup, recipe) {
-  const runs = setup.weights.filter(({ id, kind }) => id.startsWith("run:") && kind === STANDS_ON[recipe]);
-  return [["", runs.length ? "Choose a run" : `No finished run of ${STANDS_ON[recipe]} yet`], ...runs.map(({ id, title }) => [id, title])];
+  if (learnsMasks(setup, recipe)) return [["", "The snapshot's own masks"], ...setup.labelled.map(({ id, title }) => [id, title])];
+  const kind = setup.recipes[recipe]?.stands_on || GOES_ON_FROM[recipe];
+  const runs = setup.weights.filter((one) => one.id.startsWith("run:") && (!kind || one.kind === kind));
+  if (canBegin(setup, recipe)) return [["", "None: begin at the beginning"], ...runs.map(({ id, title }) => [id, title])];
+  return [["", runs.length ? "Choose a run" : `No finished run ${kind ? `of ${kind.toUpperCase()}` : "with attention maps"} yet`], ...runs.map(({ id, title }) => [id, title])];
+}
+
+/** The run to learn from where none was chosen: the newest, but a snapshot has masks of its own. */
+export function earlierRun(setup, recipe, isSnapshot) {
+  if (canBegin(setup, recipe)) return "";
+  return learnsMasks(setup, recipe) && isSnapshot ? "" : earlierRuns(setup, recipe)[1]?.[0] ?? "";
+}
+
+/** Whether a recipe may go on from a run and needs none. */
+function canBegin(setup, recipe) {
+  const takes = setup.recipes[recipe]?.takes ?? [];
+  return !takes.includes("runs") && !takes.includes("masks");
+}
+
+function learnsMasks(setup, recipe) {
+  return Boolean(setup.recipes[recipe]?.takes?.includes("masks"));
 }
 
 /** Trained weights for candidates; for training, what the trunk begins with. */

@@ -19,7 +19,7 @@ export class Film {
     this.said = el("output", { class: "tr-film-step" });
     this.newest = el("button", { type: "button", class: "tm-button quiet small tr-film-newest", title: "Show every new frame as it comes", onclick: () => this.#follow() }, "Newest");
     this.scale = el("i", {});
-    this.legend = el("span", { class: "tr-film-scale", title: "Attention: none to the strongest of the image" }, "0", this.scale, "1");
+    this.legend = el("span", { class: "tr-film-scale", title: "Attention: none to the strongest of the image; of a segmenter the probability of the tag" }, "0", this.scale, "1");
     this.strip = el("div", { class: "tr-film-strip" });
     this.empty = el("p", { class: "tr-film-empty" });
     this.missing = el("p", { class: "tr-film-missing", role: "status", hidden: true }, "The photographs of this film cannot be loaded (film/photographs.jpg in the run's folder), so its maps are shown without them.");

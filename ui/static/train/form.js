@@ -1,6 +1,6 @@
 // The form on the left: what to train on, which recipe, with which numbers.
 import { api, el, formatNumber, getJSON, reviewer, toast } from "../ui.js";
-import { earlierRuns, field, firstOf, presetValue } from "./fields.js";
+import { earlierRun, field, firstOf, presetValue } from "./fields.js";
 import { moment } from "./words.js";
 
 const TAGGED = "tagged";
@@ -56,7 +56,7 @@ export class Form {
     const options = Object.fromEntries(entered);
     if (this.recipe.presets.length) options.preset = this.preset;
     if (this.state.recipe === "labels" && !options.weights) options.weights = this.setup.weights.findLast((one) => one.id.startsWith("run:"))?.id ?? this.setup.weights[0]?.id ?? "";
-    if (known.has("from_") && !options.from_) options.from_ = earlierRuns(this.setup, this.state.recipe)[1]?.[0] ?? "";
+    if (known.has("from_")) options.from_ ??= earlierRun(this.setup, this.state.recipe, this.state.data !== TAGGED);
     return { recipe: this.state.recipe, data: this.state.data, options, reviewer: reviewer() };
   }
 
@@ -70,7 +70,7 @@ export class Form {
       return;
     }
     this.body.replaceChildren(this.#data(), this.#recipes(), this.#options(open));
-    this.train.textContent = this.state.recipe === "labels" ? "Make candidates" : "Train";
+    this.train.textContent = { labels: "Make candidates", pipeline: "Run the pipeline" }[this.state.recipe] ?? "Train";
     if (focused?.startsWith("tr-")) document.getElementById(focused)?.focus();
     this.#preview();
   }
@@ -93,7 +93,7 @@ export class Form {
 
   #recipes() {
     const { setup } = this;
-    const select = el("select", { id: "tr-recipe", class: "tm-select", onchange: () => this.#set({ recipe: select.value }) },
+    const select = el("select", { id: "tr-recipe", class: "tm-select", onchange: () => { this.#set({ recipe: select.value }); this.body.scrollTop = 0; } },
       Object.entries(setup.recipes).map(([name, about]) => el("option", { value: name }, about.title)));
     select.value = this.state.recipe;
     const { presets } = this.recipe;
@@ -221,7 +221,7 @@ export class Form {
 }
 
 // Options that are chosen from a list, whatever their type.
-const CHOSEN = ["weights", "saliency", "from_"];
+const CHOSEN = ["weights", "saliency", "affinity", "from_"];
 
 const PRESET_TITLES = {
   paper: "The paper's own numbers: a GPU and hours",

@@ -1,5 +1,6 @@
 // The list of jobs, the newest first.
 import { el } from "../ui.js";
+import { share } from "./chain.js";
 import { ACTIVE, chip, duration, figure, inFull, label, moment } from "./words.js";
 
 export class JobList {
@@ -28,7 +29,7 @@ export class JobList {
   #row(job, now) {
     const { step, steps, stage } = job.progress;
     const [name, value] = job.result;
-    const part = steps ? Math.min(1, step / steps) : job.state === "done" ? 1 : 0;
+    const part = job.recipe === "pipeline" ? share(job.progress) : steps ? Math.min(1, step / steps) : job.state === "done" ? 1 : 0;
     const end = job.finished_at ?? (ACTIVE.includes(job.state) ? now : null);
     const pick = () => this.onPick(job.id);
     return el("tr", {
@@ -40,7 +41,7 @@ export class JobList {
       },
     },
       el("td", {}, chip(job.state)),
-      el("td", { class: "tr-name" }, el("b", {}, `${job.id}`), ` ${job.recipe}`, job.preset ? el("span", { class: "tm-faint" }, ` ${job.preset}`) : null),
+      el("td", { class: "tr-name" }, el("b", {}, `${job.id}`), ` ${job.recipe}${job.method ? ` ${job.method}` : ""}`, job.preset ? el("span", { class: "tm-faint" }, ` ${job.preset}`) : null),
       el("td", { class: "tr-data tm-muted", title: job.data || "" }, job.data || "–"),
       el("td", { title: steps ? `${stage ? label(stage) : "Step"} ${step} of ${steps}` : null },
         el("div", { class: `tr-mini ${job.state}` }, el("i", { style: { width: `${(100 * (job.state === "done" ? 1 : part)).toFixed(1)}%` } }))),

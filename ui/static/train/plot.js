@@ -4,7 +4,7 @@ import { Chart } from "./chart.js";
 import { figure, label, moment } from "./words.js";
 
 const MAIN = "--tm-accent";
-const LOOKS = { validation_accuracy: "--tr-line-1", map_miou: "--tr-line-2" };
+const LOOKS = { validation_accuracy: "--tr-line-1", map_miou: "--tr-line-2", validation_miou: "--tr-line-1", training_miou: "--tr-line-2", validation_max_f: "--tr-line-1", validation_s: "--tr-line-2" };
 const PARTS = ["--tr-line-3", "--tr-line-4", "--tr-line-5", "--tr-line-6", "--tr-line-7"];
 const LOSS = "total";
 

@@ -59,10 +59,33 @@ export function figure(value) {
   return formatNumber(number, size < 1 ? 4 : size < 10 ? 3 : size < 100 ? 2 : 1);
 }
 
+// Options that people know better by other words than by the trainer's name.
+const OPTIONS = {
+  acol: "ACoL threshold", any_code: "Keep what other code made", background_part: "Background cues, part of the image", beta: "Power of affinities", alpha: "Power of the background",
+  cache_mb: "Image cache, MiB", checkpoint_every: "Checkpoint every, seconds", clip: "Gradient norm limit", crf: "CRF", crop_least: "Smallest crop", crop_most: "Largest crop",
+  classification_loss: "Classification loss (l_c)", segmentation_loss: "Segmentation loss (l_s)", decay_at: "Rate decays at, part of the run", fcan_epochs: "FCAN epochs", fcan_layers: "FCAN layers", fcan_steps: "FCAN steps",
+  from_: "Learn from", frozen_norm: "Frozen batch normalisation", head_start: "Start of new layers", held_out: "Held-out part", history: "Images with every pass kept", jitter: "Colour jitter", keep_ignored: "Keep ignored behind the CRF",
+  labels: "Write label maps", learning_rate: "Learning rate", leave_out: "Classes left out", look: "Image size of the walk", new_rate: "New layers' rate, times", outside: "Background of branch C",
+  part: "Part of the images", per: "Loss averages over", rates: "Dilations of the head", seed_crf: "CRF of the seeds", set_: "Options of one stage", size: "Sample size", spread: "Dilation factor", steps: "Steps (0: by epochs)", stride: "Stride of the maps",
+  sure_background: "Sure background under", sure_object: "Sure object above",
+  walk_alpha: "Walk: power of the background", walk_beta: "Walk: power of affinities", walk_steps: "Walk: steps", affinity: "Walk: affinity weights", warmup: "Warm-up steps", warmup_passes: "Warm-up passes", watch_every: "Look every, steps", watch_images: "Images looked at", workers: "Reading processes",
+};
+
+// Measures whose names hold words of the field.
+const MEASURES = {
+  total: "Loss", crf: "CRF", images_per_second: "Images/s", tag_accuracy: "Tag accuracy", validation_accuracy: "Validation accuracy", miou: "mIoU", labels_miou: "Labels' mIoU", label_miou: "Labels' mIoU", map_miou: "Map mIoU", validation_miou: "Validation mIoU", training_miou: "mIoU on training images",
+  validation_max_f: "Validation max F", validation_s: "Validation S", mae: "MAE", max_f: "Max F", max_f_at: "Max F at", s_measure: "S-measure", cues_miou: "Cues' mIoU", cues_1_miou: "Adapted cues' mIoU", cues_2_miou: "Twice adapted cues' mIoU",
+  miou_round_0: "mIoU before adapting", miou_round_1: "mIoU once adapted", miou_round_2: "mIoU twice adapted", attention_miou: "Attention mIoU", attention_threshold: "Attention threshold", cam_miou: "CAM mIoU", cam_threshold: "CAM threshold",
+};
+
+/** What an option is called in the form. */
+export function optionLabel(name) {
+  return OPTIONS[name] ?? label(name);
+}
+
 /** "learning_rate" -> "Learning rate"; names of measures that are words of the field stay so. */
 export function label(name) {
-  const known = { miou: "mIoU", from_: "Learn from", total: "Loss", images_per_second: "Images/s", tag_accuracy: "Tag accuracy", validation_accuracy: "Validation accuracy", map_miou: "Map mIoU", cam_miou: "CAM mIoU", cam_threshold: "CAM threshold", crf: "CRF" };
-  if (known[name]) return known[name];
+  if (MEASURES[name]) return MEASURES[name];
   const text = name.replaceAll("_", " ");
   return text.charAt(0).toUpperCase() + text.slice(1);
 }

@@ -12,11 +12,11 @@ export class Beside {
   /** `both` are the two sides, `sides()` those shown, `image()` the one they show; `onErrors()` turns the error colours on or off, `onPass()` hears that another pass was chosen. */
   constructor({ options, shared, both, sides, image, onErrors, onPass }) {
     Object.assign(this, { both, sides, image, onPass, mostPasses: options.limits.oaa_pass[1] });
-    this.settings = new SettingsPanel({ defaults: options.settings, presets: options.presets, saliency: options.saliency, crf: options.crf, onChange: (names) => this.#moved(names) });
+    this.settings = new SettingsPanel({ defaults: options.settings, presets: options.presets, saliency: options.saliency, crf: options.crf, affinities: options.affinities, onChange: (names) => this.#moved(names) });
     this.noise = new NoiseLegend();
     this.settings.sections.ecsnet.append(this.noise.root);
     this.scores = new Scores({ readOnly: options.read_only, onOffer: (letter) => this.#offer(both.find((side) => side.letter === letter)) });
-    this.truth = new TruthSection({ threshold: this.settings.threshold, fusion: () => this.settings.values.fusion, onErrors });
+    this.truth = new TruthSection({ threshold: this.settings.threshold, chosen: () => this.settings.values, onErrors });
     this.truth.mark(shared.view.errors);
     this.timelines = both.map(({ letter }) => new Timeline({ letter, onPass: (pass, playing) => this.#goToPass(pass, playing), onRest: () => { for (const side of sides()) side.requests.settle(); } }));
   }
@@ -127,7 +127,8 @@ export class Beside {
   /** The mask that the button offers: the enlarged one, else the refined, else the chosen fusion. */
   #offered(side) {
     const { focused } = this.film;
+    const { refine, fusion } = this.settings.values;
     if (focused?.startsWith("fusion.")) return focused;
-    return side.panels.get("crf")?.header?.kind === "labels" ? "crf" : `fusion.${this.settings.values.fusion}`;
+    return side.panels.get(refine)?.header?.kind === "labels" ? refine : `fusion.${fusion}`;
   }
 }

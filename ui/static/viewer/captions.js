@@ -43,8 +43,14 @@ const BY_KIND = {
   ],
 };
 
+/** Where saliency comes from, for a narrow place: its kind and its weights' digest stand in the title. */
+function sourceShown(caption) {
+  return caption.replace(/^(?:network|folder):/, "").replace(/ \([0-9a-f]{8}\)/, "");
+}
+
 function heat({ stage, tag, header: { caption, numbers, details } }) {
-  if (stage === "saliency") return [el("span", { title: "Mean saliency over the image, 0 to 1" }, `${caption}, mean ${formatNumber(numbers.mean, 2)}`)];
+  if (stage.startsWith("saliency.")) return [el("span", { title: numbers.raised === undefined ? "Mean saliency of this look over the image, 0 to 1" : `This look says at least 0.1 more of ${percent(numbers.raised)} of the image; mean now ${formatNumber(numbers.mean, 2)}` }, caption)];
+  if (stage === "saliency") return [el("span", { title: `${caption}. The mean is that over the image, 0 to 1` }, `${sourceShown(caption)}, mean ${formatNumber(numbers.mean, 2)}`)];
   if (stage === "oaa.pass") {
     return [el("span", { title: `${caption}. The scores are the network's own, before any squashing: the gate compares them` }, `pass ${numbers.t} of ${numbers.T}`)];
   }

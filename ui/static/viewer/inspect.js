@@ -275,6 +275,7 @@ class InspectTab {
       const options = await getJSON("inspect/options");
       Object.assign(this.options, { classes: options.classes, weights: options.weights });
       this.vocabularies.workspace.classes = options.classes;
+      this.beside.settings.listAffinities(options.affinities);
       const had = this.both[0].source.id;
       this.weights.list(options.weights, options.weight_problems);
       await this.images.load(this.images.offset);

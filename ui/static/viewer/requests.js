@@ -2,12 +2,14 @@
 import { decode, frames } from "./frames.js";
 
 // What takes longer than a frame or two waits until the slider rests.
-const SLOW = new Set(["crf", "sal.score", "truth.error"]);
+const SLOW = new Set(["crf", "walk", "grabcut", "sal.score", "truth.error"]);
+// What begins from the labels of the chosen fusion, or takes them where nothing refines.
+const OF_FUSION = new Set(["crf", "grabcut", "sal.score", "truth.error"]);
 const REST = 140;
 
 export class Requests {
   /**
-   * `stages()` is the server's table [{name, needs, reads}]; `body()` the request without `after`, `fusion()` the rule that goes on to the CRF.
+   * `stages()` is the server's table [{name, needs, reads}]; `body()` the request without `after`, `fusion()` the rule whose labels are refined.
    * `on` has begin(header), stage(header, values), done(header, whole), stale(stages), error(sentence, signal).
    */
   constructor({ stages, body, fusion, on }) {
@@ -73,7 +75,7 @@ export class Requests {
   staleAfter(names) {
     const stale = [];
     for (const { name, needs, reads } of this.stages()) {
-      const before = name === "crf" ? [`fusion.${this.fusion()}`, ...needs] : needs;
+      const before = OF_FUSION.has(name) ? [`fusion.${this.fusion()}`, ...needs] : needs;
       if (reads.some((setting) => names.has(setting)) || before.some((stage) => stale.includes(stage))) stale.push(name);
     }
     return stale;

@@ -1,6 +1,7 @@
 // One side: an image's stages by one network and one method, its panels and its requests.
 import { Panel } from "./panel.js";
 import { Requests } from "./requests.js";
+import { isThere } from "./settings.js";
 
 /** Stages that a change of the pass repaints at once while someone plays. */
 const OAA_STAGES = new Set(["oaa.pass", "oaa.accumulated"]);
@@ -29,9 +30,14 @@ export class Side {
     });
   }
 
-  /** The stages in order, as the server's table for this method has them. */
-  get table() {
+  /** Every stage that this method can have, in order, as the server's table has them. */
+  get whole() {
     return this.source.method?.stages ?? this.fallback;
+  }
+
+  /** Those of them that the settings choose. */
+  get table() {
+    return this.whole.filter((stage) => isThere(stage, this.settings().values));
   }
 
   /** The per-tag stage that everything after it stands on. */
@@ -42,7 +48,7 @@ export class Side {
   /** The names of the method's own stages. */
   get own() {
     const names = this.table.map(({ name }) => name);
-    return names.slice(1, names.findIndex((name) => name === "zones" || name === "saliency"));
+    return names.slice(1, names.findIndex((name) => name === "zones" || name.startsWith("saliency")));
   }
 
   /** The tags that these weights know; the method's first stage says of the others that they do not. */
@@ -96,6 +102,7 @@ export class Side {
 
   /** Settings moved; those that no stage here reads are passed over. */
   moved(names) {
+    if (this.whole.some(({ when }) => when && names.includes(when[0]))) this.arrange({ keep: true });
     const read = names.filter((name) => this.requests.reads(name));
     if (read.length) this.requests.moved(read);
   }

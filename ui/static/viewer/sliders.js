@@ -12,6 +12,17 @@ export const SLIDERS = [
   { name: "gamma", section: "fusion", title: "DCSP γ", min: 0, max: 1, step: 0.01, about: "A pixel goes to a tag where the mean of attention and saliency reaches it. DCSP uses 0.4" },
 ];
 
+/** How often saliency is looked for, and what is erased before each further look. */
+export const LOOKS = { name: "erasing_steps", title: "Looks", min: 1, max: 5, step: 1, about: "How often the image is looked at for saliency, what was found erased before each further look; DCSP takes 3, 1 erases nothing" };
+export const ERASED = (number) => ({ name: "erase_above", title: `Erase before ${number}`, min: 0, max: 1, step: 0.01, about: `What is more salient than this is filled with the image's mean colour before look ${number}; DCSP erases above 0.7, then above 0.8` });
+
+/** The random walk's numbers. */
+export const WALK_SLIDERS = [
+  { name: "walk_alpha", title: "Background α", min: 1, max: 64, step: 1, about: "The background walks along as (1 − strongest attention)^α: a larger α leaves it less. AffinityNet uses 16" },
+  { name: "walk_beta", title: "Affinity β", min: 0, max: 32, step: 0.5, about: "Power of the affinities: a larger β lets maps flow only between what is very much alike. AffinityNet uses 8" },
+  { name: "walk_steps", title: "Steps", min: 0, max: 1024, step: 8, about: "How many steps the maps walk, each to neighbours within 5 cells. AffinityNet uses 256" },
+];
+
 /** Where attention counts as an object when it is compared with the truth; its slider stands with the truth. */
 export const TRUTH_THRESHOLD = { name: "truth_threshold", title: "Attention from", min: 0, max: 1, step: 0.01, about: "Final attention counts as an object from this value upwards when it is compared with the truth; move it to the best mIoU" };
 

@@ -2,14 +2,14 @@
 import { el } from "../ui.js";
 import { OUTCOMES } from "./outcomes.js";
 import { dot } from "./shares.js";
-import { FUSION_TITLES } from "./words.js";
+import { FUSION_TITLES, REFINED_TITLES } from "./words.js";
 
 const IOU = "Intersection over union with the true mask, 0 to 100, higher is better";
 
 export class TruthSection {
-  /** `threshold` is the row of the attention's threshold, `fusion()` the rule that goes on to the CRF, `onErrors()` turns the error colours on or off. */
-  constructor({ threshold, fusion, onErrors }) {
-    this.fusion = fusion;
+  /** `threshold` is the row of the attention's threshold, `chosen()` tells which fusion and which refinement there is, `onErrors()` turns the error colours on or off. */
+  constructor({ threshold, chosen, onErrors }) {
+    this.chosen = chosen;
     this.body = el("tbody");
     this.head = el("thead");
     this.errors = el("button", { type: "button", class: "tm-button small", title: "Colour every mask by what is right and wrong about it (E)", onclick: () => onErrors() }, "Error overlay");
@@ -36,7 +36,9 @@ export class TruthSection {
     this.root.hidden = !truth;
     if (!truth) return;
     this.root.classList.toggle("stale", sides.some((side) => side.panels.get("truth.error")?.root.classList.contains("stale")));
-    const columns = [["truth.attention", "Attention", "The strongest tag where its final attention reaches the threshold below"], [`fusion.${this.fusion()}`, FUSION_TITLES[this.fusion()], "The labels of this fusion, which go on to the CRF"], ["crf", "CRF", "The refined mask"]];
+    const { fusion, refine } = this.chosen();
+    const columns = [["truth.attention", "Attention", "The strongest tag where its final attention reaches the threshold below"], [`fusion.${fusion}`, FUSION_TITLES[fusion], "The labels of this fusion, which go on to the refinement"]];
+    if (refine in REFINED_TITLES) columns.push([refine, REFINED_TITLES[refine], "The refined mask"]);
     const found = sides.map((side) => columns.map(([stage]) => side.panels.get(stage)?.header?.details ?? {}));
     this.head.replaceChildren(el("tr", {}, el("th", { colspan: sides.length > 1 ? 2 : 1 }, "IoU"), columns.map(([, title, about]) => el("th", { class: "number", title: `${about}. ${IOU}` }, title))));
     const classes = [...new Set(found.flat().flatMap((details) => Object.keys(details.iou ?? {})))];

@@ -19,12 +19,17 @@ const STAGE_TEXT = {
   "ecsnet.erasedcam": { title: "Second map", about: "F′: where the network sees the tag in what erasing left" },
   "ecsnet.reliable": { title: "Reliable set", about: "Which pixels of the second map are trusted as labels, and which noise rule removed the rest" },
   "ecsnet.refined": { title: "Refined map", about: "The first map spread over what looks alike by the refine module: ECS-Net's final map" },
+  "dcsp.cam": { title: "Attention", about: "FCAN: the last layer's map of the tag, the largest of three scales, from its minimum to its maximum" },
+  "dcsp.cues": { title: "Cues", about: "The harmonic mean of attention and saliency: where it reaches gamma the pixel goes to the strongest tag" },
+  "dcsp.segmentation": { title: "Own labels", about: "What the same network segments, limited to background and the image's tags: the cues after adaptation" },
   zones: { title: "Zones", about: "Attention, potential and background, cut out of the strongest map (SeeNet)" },
   saliency: { title: "Saliency", about: "What stands out, whatever its class" },
   "fusion.seenet": { title: "SeeNet labels", about: "Background 1 − saliency against the weighted harmonic mean of attention and saliency" },
   "fusion.dcsp": { title: "DCSP labels", about: "The strongest harmonic mean of attention and saliency, where it reaches gamma" },
   "fusion.oaa": { title: "OAA labels", about: "The strongest of attention and background; where they disagree, pixels are ignored" },
   crf: { title: "Refined mask", about: "The chosen labels drawn to the image's edges by a dense CRF" },
+  walk: { title: "Walked mask", about: "The attention after AffinityNet's random walk: it flows to neighbours that look alike, until regions are full" },
+  grabcut: { title: "Cut mask", about: "The chosen labels cut out anew by their colours: GrabCut, what the zones are sure of kept" },
   "sal.score": { title: "Reference mask", about: "What the mask is scored against: salient pixels, drawn to edges by the CRF" },
   truth: { title: "Truth", about: "The true mask that came with this image" },
   "truth.attention": { title: "Attention errors", about: "The final attention at its threshold against the truth: hits, misses and false alarms" },
@@ -32,10 +37,23 @@ const STAGE_TEXT = {
   difference: { title: "A − B", about: "The final attention of A less that of B: who sees the tag more strongly, and where" },
 };
 
+/** The looks for saliency with erasing between them; `number` counts from 1. */
+const LOOK_TEXT = {
+  erased: (number) => ({ title: `Erased ${number}`, about: `The image before look ${number}: what stood out so far is filled with the image's mean colour` }),
+  raw: (number) => ({ title: `Look ${number}`, about: `What stands out at look ${number}, with what was found before erased` }),
+  merged: (number) => (number === 1 ? { title: "Look 1", about: "What stands out at the first look, S1" } : { title: `S${number}`, about: `The most that any of ${number} looks said, pixel by pixel` }),
+};
+
 /** A stage's title and one sentence about it; a stage nobody described goes by its own name. */
 export function stageText(stage) {
+  const look = /^saliency\.step(\d+)(?:\.(erased|raw))?$/.exec(stage);
+  if (look) return LOOK_TEXT[look[2] ?? "merged"](Number(look[1]));
   return STAGE_TEXT[stage] ?? { title: stage, about: `The stage ${stage}` };
 }
+
+/** What refines masks, by the setting's value. */
+export const REFINED_TITLES = { crf: "CRF", walk: "Walk", grabcut: "GrabCut" };
+export const REFINEMENTS = { crf: "Dense CRF", walk: "Random walk", grabcut: "GrabCut", none: "nothing" };
 
 /** The groups of stages when two columns stand side by side. */
 export const BANDS = {
