@@ -39,24 +39,23 @@ def table(found: Found, seed: int) -> str:
 
 def labels(found: Found) -> str:
     lines = [
-        "| method | attention maps, best threshold | proxy labels | images predicted | minutes |",
-        "| --- | --- | --- | --- | --- |",
+        "| method | attention maps, best threshold | proxy labels | minutes |",
+        "| --- | --- | --- | --- |",
     ]
     for method, title in TITLES.items():
         row = found.get((method, "train"))
         if row is None:
-            lines.append(f"| {title} | not made | | | |")
+            lines.append(f"| {title} | not made | | |")
             continue
         maps = [
             f"{figures['miou']:.1f}" if "miou" in figures else ""
             for name, figures in row.figures.items()
             if name in ("attention", "integral")
         ]
-        predicted = row.figures["predictions"].get("images")
         minutes = sum(row.seconds.values()) / 60
         lines.append(
             f"| {title} | {' / '.join(filter(None, maps))} | {labels_miou(row):.1f} "
-            f"| {'' if predicted is None else f'{predicted:g}'} | {minutes:.0f} |"
+            f"| {minutes:.0f} |"
         )
     return "\n".join(lines)
 
