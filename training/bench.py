@@ -54,24 +54,7 @@ class Bench:
         self._start = trunk_weights(settings, run)
         self.normalisation = TORCHVISION if self._start is None else self._start.normalisation
         self.origin: dict[str, Any] = {"data": described(self.source)}
-        augmentation = Augmentation(
-            size=settings.size,
-            crop=settings.crop,
-            least=settings.crop_least,
-            most=settings.crop_most,
-            flip=settings.flip,
-            jitter=settings.jitter,
-            fill=self.normalisation.mean_colour,
-        )
-        self.batches = Batches(
-            TaggedImages(
-                self.taught, self.class_ids, augmentation, cache_bytes=settings.cache_mb << 20
-            ),
-            settings.batch,
-            run.seed,
-            workers=settings.workers,
-            pin_memory=self.fabric.device.type == "cuda",
-        )
+        self.batches = batches_of(self)
 
     @property
     def classes(self) -> dict[int, str]:
@@ -208,6 +191,35 @@ class Bench:
             {**self.origin, "metrics": dict(metrics)},
         )
         return {"metrics": dict(metrics), "weights": WEIGHTS, "maps": maps, "labels": 0}
+
+
+def batches_of(bench: Bench, *, masks: bool = False) -> Batches:
+    """What a bench's network learns from, as the settings ask for it; with masks where there are
+    any to be learnt.
+    """
+    settings = bench.settings
+    augmentation = Augmentation(
+        size=settings.size,
+        crop=settings.crop,
+        least=settings.crop_least,
+        most=settings.crop_most,
+        flip=settings.flip,
+        jitter=settings.jitter,
+        fill=bench.normalisation.mean_colour,
+    )
+    return Batches(
+        TaggedImages(
+            bench.taught,
+            bench.class_ids,
+            augmentation,
+            cache_bytes=settings.cache_mb << 20,
+            masks=masks,
+        ),
+        settings.batch,
+        bench.run.seed,
+        workers=settings.workers,
+        pin_memory=bench.fabric.device.type == "cuda",
+    )
 
 
 def attend(network: nn.Module, images: torch.Tensor, tags: torch.Tensor) -> ClassifierOutput:

@@ -18,8 +18,8 @@ from backend.networks.normalisation import TORCHVISION
 from backend.networks.saliency import SaliencyNetwork
 from backend.saliency_network import KIND
 from training.averaging import Averaged
-from training.bench import Bench, part_of
-from training.data import Batch, Batches, TaggedImages
+from training.bench import Bench, batches_of, part_of
+from training.data import Batch
 from training.machine import open_fabric
 from training.networks import WEIGHTS, save_network, trunk_weights
 from training.run import Run
@@ -28,7 +28,6 @@ from training.saliency_measures import SaliencyScores
 from training.saliency_watching import SaliencyWatcher
 from training.salient_source import SalientSource
 from training.sources import described
-from training.views import Augmentation
 
 if TYPE_CHECKING:
     from backend.exchange.sources import Item
@@ -69,28 +68,7 @@ class SaliencyBench(Bench):
         self._start = trunk_weights(settings, run)
         self.normalisation = TORCHVISION if self._start is None else self._start.normalisation
         self.origin: dict[str, Any] = {"data": described(self.taught), "masks": salient.origin}
-        augmentation = Augmentation(
-            size=settings.size,
-            crop=settings.crop,
-            least=settings.crop_least,
-            most=settings.crop_most,
-            flip=settings.flip,
-            jitter=settings.jitter,
-            fill=self.normalisation.mean_colour,
-        )
-        self.batches = Batches(
-            TaggedImages(
-                self.taught,
-                self.class_ids,
-                augmentation,
-                cache_bytes=settings.cache_mb << 20,
-                masks=True,
-            ),
-            settings.batch,
-            run.seed,
-            workers=settings.workers,
-            pin_memory=self.fabric.device.type == "cuda",
-        )
+        self.batches = batches_of(self, masks=True)
         self.averaged: Averaged | None = None
 
     def learn(

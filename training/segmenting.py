@@ -17,8 +17,8 @@ from backend.labels import IGNORE
 from backend.networks.deeplab import HEADS, DeepLab
 from backend.networks.normalisation import TORCHVISION
 from training import losses
-from training.bench import Bench, part_of
-from training.data import Batch, Batches, TaggedImages
+from training.bench import Bench, batches_of, part_of
+from training.data import Batch
 from training.machine import open_fabric
 from training.mask_learning import MaskLearning
 from training.masks import LABELS, Masked
@@ -28,7 +28,6 @@ from training.run import Run
 from training.segment_watching import SegmentWatcher, held_out_with_truth
 from training.sources import described
 from training.viewing import Viewing
-from training.views import Augmentation
 
 if TYPE_CHECKING:
     from backend.exchange.sources import Source
@@ -54,28 +53,7 @@ class SegmentBench(Bench):
         self._start = trunk_weights(settings, run)
         self.normalisation = TORCHVISION if self._start is None else self._start.normalisation
         self.origin: dict[str, Any] = {"data": described(self.source), "labels": masked.origin}
-        augmentation = Augmentation(
-            size=settings.size,
-            crop=settings.crop,
-            least=settings.crop_least,
-            most=settings.crop_most,
-            flip=settings.flip,
-            jitter=settings.jitter,
-            fill=self.normalisation.mean_colour,
-        )
-        self.batches = Batches(
-            TaggedImages(
-                self.taught,
-                self.class_ids,
-                augmentation,
-                cache_bytes=settings.cache_mb << 20,
-                masks=True,
-            ),
-            settings.batch,
-            run.seed,
-            workers=settings.workers,
-            pin_memory=self.fabric.device.type == "cuda",
-        )
+        self.batches = batches_of(self, masks=True)
         self._channels = channels_of(self.class_ids)
 
     @property
