@@ -136,6 +136,8 @@ class Dcsp(MaskLearning):
     head_channels: int = restated(
         MaskLearning, "head_channels", 0, "DCSP 5.1 (DeepLab-v2)", light=64, scenes=64
     )
+    # Two linear layers of N(0, 0.01) in a row let hardly any gradient through at first.
+    head_start: str = restated(MaskLearning, "head_start", "gauss", light="he", scenes="he")
     size: int = restated(MaskLearning, "size", 321, "DCSP 5.1", light=224, scenes=96)
     batch: int = restated(MaskLearning, "batch", 10, "DCSP 5.1", light=10, scenes=32)
     steps: int = restated(MaskLearning, "steps", 10000, "DCSP 5.1: each round", light=0, scenes=0)
