@@ -45,6 +45,11 @@ class Refusals:
             if len(self.sentences) < _MOST_SENTENCES:
                 self.sentences.append(sentence)
 
+    def told(self) -> list[str]:
+        """The reasons that were kept, and how many more there were."""
+        more = self.count - len(self.sentences)
+        return [*self.sentences, *([f"{more} more were refused likewise."] if more else [])]
+
     def sift(self, checked: Iterable[Thing | str | None]) -> list[Thing]:
         """What is neither missing nor a sentence; the sentences are added."""
         good: list[Thing] = []
@@ -114,7 +119,7 @@ def take_in_labels(
             return str(error)
 
     with ThreadPoolExecutor(_THREADS) as threads:
-        for batch in _batches(paths):
+        for batch in batches(paths):
             with store.files.batch() as files:
                 checked = list(threads.map(partial(check, batch=files), batch))
             good = refused.sift(checked)
@@ -179,7 +184,7 @@ def take_in_source(
             return str(error)
 
     with ThreadPoolExecutor(_THREADS) as threads:
-        for batch in _batches(source.items):
+        for batch in batches(source.items):
             with store.files.batch() as files:
                 checked = list(threads.map(partial(check, batch=files), batch))
             kept = [(i, c) for i, c in zip(batch, checked, strict=True) if not isinstance(c, str)]
@@ -258,7 +263,8 @@ def _renumbered(labels: np.ndarray, ids: dict[int, int]) -> np.ndarray:
     return table[labels]
 
 
-def _batches(things: Iterable[Thing]) -> Iterator[list[Thing]]:
+def batches(things: Iterable[Thing]) -> Iterator[list[Thing]]:
+    """The things in lists of BATCH, the last one shorter."""
     rest = iter(things)
     while batch := list(islice(rest, BATCH)):
         yield batch

@@ -39,6 +39,7 @@ class RecipeBook:
     _tried: float = float("-inf")
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _answers: dict[tuple[str, ...], str] = field(default_factory=dict)
+    _previewing: threading.Lock = field(default_factory=threading.Lock)
 
     def all(self) -> dict[str, Any]:
         """Recipe name -> what `describe` says of it. Raises JobError if the trainer is broken.
@@ -78,6 +79,22 @@ class RecipeBook:
             self._answers[key] = "" if answer.returncode == 0 else sentence
         if self._answers[key]:
             raise JobError(self._answers[key])
+
+    def preview(self, words: Sequence[str]) -> dict[str, Any]:
+        """What a run of this command line would learn from, as its --dry-run tells it; seconds.
+
+        Raises JobError with the trainer's own words where it would refuse.
+        """
+        with self._previewing:
+            answer = self._run([*words, "--dry-run"], "did not say what it would learn from")
+        try:
+            if answer.returncode != 0:
+                raise ValueError(answer.returncode)
+            told: dict[str, Any] = json.loads(answer.stdout.splitlines()[-1])
+        except (ValueError, IndexError):
+            said = answer.stderr.decode(errors="replace").rpartition("tagmask: ")[2].strip()
+            raise JobError(said or "The trainer gave no reason.") from None
+        return told
 
     def _fingerprint(self) -> str:
         """Changes when a file of the trainer or of what it stands on does."""

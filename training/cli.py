@@ -29,6 +29,7 @@ from training.run import (
     write_config,
 )
 
+DRY_RUN = "--dry-run"
 # What a run's configuration says beside its settings.
 ABOUT = ("preset", "seed", "data", "split")
 REFUSED = 2
@@ -110,6 +111,8 @@ def recipe_parser(recipe: Recipe) -> Parser:
     if recipe.presets:
         parser.add_argument("--preset", choices=recipe.presets, help="(paper)")
     parser.add_argument("--seed", type=int, help="same seed, same numbers (0)")
+    if recipe.preview is not None:
+        parser.add_argument(DRY_RUN, action="store_true", help="say what would be learnt from")
     if recipe.makes != ("data",):
         parser.add_argument("--resume", action="store_true", help="go on with the run in --out")
     for each in options_of(recipe.settings):
@@ -167,10 +170,15 @@ def _asked(recipe: Recipe, arguments: Sequence[str]) -> Asked | None:
     options = {each.name: each for each in options_of(recipe.settings)}
     folder: Path = given.pop("out").absolute()
     resume = given.pop("resume", False)
+    given.pop("dry_run", None)
     if "data" in given:
         given["data"] = str(given["data"].absolute())
-    if given.get("from_"):
+    if isinstance(given.get("from_"), list):
+        given["from_"] = tuple(str(Path(each).absolute()) for each in given["from_"])
+    elif given.get("from_"):
         given["from_"] = str(Path(given["from_"]).absolute())
+    if given.get("scores"):
+        given["scores"] = str(Path(given["scores"]).absolute())
     for name, value in given.items():
         if name in options and isinstance(value, str):
             given[name] = options[name].parse(value)
@@ -206,6 +214,10 @@ def _asked(recipe: Recipe, arguments: Sequence[str]) -> Asked | None:
 def _recipe(recipe: Recipe, arguments: Sequence[str]) -> int:
     asked = _asked(recipe, arguments)
     if asked is None:
+        return 0
+    if recipe.preview is not None and DRY_RUN in arguments:
+        shown = recipe.preview(asked.settings, asked.run)
+        print(f"{shown.text}\n{json.dumps(shown.told, ensure_ascii=False)}")
         return 0
     run, settings, folder = asked.run, asked.settings, asked.run.folder
     footprint, status = Footprint(folder), REFUSED

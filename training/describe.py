@@ -26,6 +26,7 @@ def _recipe(recipe: Recipe) -> dict[str, Any]:
         "makes": list(recipe.makes),
         "takes": list(recipe.takes),
         "stands_on": recipe.stands_on,
+        "previews": recipe.preview is not None,
         "backbones": list(recipe.backbones),
         "options": [
             {

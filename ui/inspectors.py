@@ -97,6 +97,10 @@ class Inspectors:
         """The affinity weights by which maps can walk: shipped, then of runs, the newest first."""
         return self._choices.of_kind("affinity")
 
+    def scorers(self) -> list[Choice]:
+        """The mask scorers: shipped, then of runs, the newest first."""
+        return self._choices.of_kind("scorer")
+
     def walk(self, id: str) -> "RandomWalk":
         """The random walk by the affinity weights of this id, "" the first there are; loading
         happens once. RefinementError where there are none, or they cannot be loaded."""

@@ -149,7 +149,7 @@ def detail(store: Store, job: Job, root: Path, news: News) -> dict[str, Any]:
         ],
         "told": told,
         "film": film,
-        "run": _run(run),
+        "run": _run(run, folder),
         "log": tail(folder / LOG, news.log) if folder else None,
         "silent_for": _silence(job, folder),
         "checkpoint": bool(folder and has_checkpoint(folder)),
@@ -194,12 +194,14 @@ def tail(path: Path, known: int) -> dict[str, Any] | None:
     return {"text": text, "fresh": fresh, "end": end, "cut": fresh and start > 0}
 
 
-def _run(run: Run | None) -> dict[str, Any] | None:
+def _run(run: Run | None, folder: Path | None) -> dict[str, Any] | None:
     if run is None:
         return None
     done = run.finished is not None
     weights = f"run:{run.id}" if done and run.weights_path else None
-    return {"id": run.id, "name": run.name, "metrics": run.metrics, "weights": weights}
+    labels = done and folder is not None and (folder / "labels").is_dir()
+    told = {"id": run.id, "name": run.name, "metrics": run.metrics, "weights": weights}
+    return {**told, "labels": labels}
 
 
 def _silence(job: Job, folder: Path | None) -> float | None:

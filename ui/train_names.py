@@ -22,6 +22,9 @@ NOT_ASKED = ("stages", "test", "strong", "masks", "validation")
 FILE = "file:"
 RANDOM = "none"
 CLASSICAL = "classical"
+# What these recipes are given with --from are label maps, whatever network made them.
+FROM_LABELS = ("score", "scorer")
+SCORES = "score"
 
 
 def shown(recipes: Mapping[str, Any]) -> dict[str, Any]:
@@ -111,6 +114,48 @@ def affinity(context: "Context", id: str) -> str:
         f"There are no affinity weights {id[:60]!r} here. Train some with the recipe affinity, or "
         "choose another refinement."
     )
+
+
+def scorer(context: "Context", id: str) -> str:
+    """The weights of a mask scorer that the page calls by their id; JobError for any other name."""
+    for choice in context.inspectors.scorers():
+        if choice.id == id and choice.card is not None:
+            return str(choice.card.path or choice.card.name)
+    raise JobError(
+        f"There is no mask scorer {id[:60]!r} here. Train one with the recipe scorer, or leave it "
+        "out: then masks get the coarse scores alone."
+    )
+
+
+def scores(context: "Context", id: str) -> str:
+    """The folder of a finished run of `score`, which the page calls `run:NUMBER`."""
+    kind, _, name = id.partition(":")
+    run = context.store.runs.get(int(name)) if kind == "run" and _is_number(name) else None
+    if run is None or run.finished is None or run.recipe != SCORES:
+        raise JobError(f"There are no scores {id[:60]!r} here; choose a finished run of `score`.")
+    return str(context.workspace.root / run.folder)
+
+
+def labelled_runs(context: "Context", ids: Any) -> list[str]:
+    """The folders of the runs whose labels are scored or learnt from as masks; the page calls them
+    `run:NUMBER`, with commas between several.
+    """
+    folders = []
+    for id in filter(None, str(ids or "").split(",")):
+        kind, _, name = id.partition(":")
+        run = context.store.runs.get(int(name)) if kind == "run" and _is_number(name) else None
+        if run is None or run.finished is None:
+            raise JobError(f"There is no finished run {id[:60]!r} here; choose another.")
+        folder = context.workspace.root / run.folder
+        if not (folder / "labels").is_dir():
+            raise JobError(f"{run.name} (run {run.id}) made no label maps; choose another run.")
+        folders.append(str(folder))
+    if not folders:
+        raise JobError(
+            "Choose the run whose label maps are meant. Where there is none yet, make some with "
+            "“Candidates” or train a segmenter first."
+        )
+    return folders
 
 
 def earlier_run(context: "Context", id: Any, recipe: str, recipes: Mapping[str, Any]) -> str:

@@ -31,6 +31,12 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         action="store_true",
         help="every image that has a tag, with its accepted mask where it has one",
     )
+    parser.add_argument(
+        "--with-undecided",
+        action="store_true",
+        help="every other image with a candidate too, rejected or not decided on, and the scores: "
+        "what the recipe sal weighs (its --policy); other recipes pass over them",
+    )
     instead = parser.add_mutually_exclusive_group()
     instead.add_argument("--list", action="store_true", help="only list the snapshots there are")
     instead.add_argument(
@@ -62,6 +68,7 @@ def run(arguments: argparse.Namespace) -> int:
             arguments.by or getpass.getuser(),
             arguments.verdicts,
             include="tagged" if arguments.tagged else "decided",
+            with_undecided=arguments.with_undecided,
         )
         print(f"{made.digest} {number(made.count, 'image')}")
         print(made.path)

@@ -1,6 +1,6 @@
 """What every data set is once it has been read: a Source of Items."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -17,7 +17,8 @@ class Item:
     """One image of a data set; `name` is safe as a file name and unique in its source.
 
     tags are class ids, ascending; truth is a true mask, mask the curated one of a snapshot, verdict
-    the decision ("accept" or "fix") that put it there.
+    what was decided ("accept" or "fix", which put the mask there, "reject" or "undecided");
+    candidate is the mask that a network proposed for it, whatever was decided, scores its scores.
     """
 
     name: str
@@ -26,6 +27,8 @@ class Item:
     truth: Path | None = None
     mask: Path | None = None
     verdict: str | None = None
+    candidate: Path | None = None
+    scores: Mapping[str, float] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,9 @@ from backend.exchange.names import safe_name, some
 
 FORMAT = "tagmask-snapshot/1"
 VERDICTS = ("accept", "fix")
+# Frozen only on request: what people said no to, and what nobody has decided on yet.
+UNDECIDED = ("reject", "undecided")
+EVERYTHING = "all"
 
 
 def is_manifest(path: Path) -> bool:
@@ -27,11 +32,13 @@ def open_snapshot(
 ) -> Source:
     """The images and masks of a manifest.json.
 
-    With `verify` every file is hashed and compared, so that what is trained on is what was frozen.
-    `within`: a folder that none of the files may lie outside of. Raises DataError for a damaged
-    manifest, missing files, files that have changed or lie outside.
+    Rejected and undecided images, where any were frozen, belong to the split "all" alone: who does
+    not ask for them has what people accepted. With `verify` every file is hashed and compared, so
+    that what is trained on is what was frozen. `within`: a folder that none of the files may lie
+    outside of. Raises DataError for a damaged manifest, missing files, files that have changed or
+    lie outside, and where nothing is accepted and not all was asked for.
     """
-    if split not in (None, "all"):
+    if split not in (None, EVERYTHING):
         raise DataError(f"{path} is a snapshot, which has no split {split}: all of it is used.")
     manifest = _read(path)
     classes = _classes(path, manifest)
@@ -44,9 +51,25 @@ def open_snapshot(
         twice = sorted({name for name in names if names.count(name) > 1})
         raise _damaged(path, f"it lists {some(twice)} more than once")
     digest = manifest.get("digest")
-    return Source(
+    source = Source(
         "snapshot", path.parent, classes, items, digest=digest if isinstance(digest, str) else None
     )
+    return source if split == EVERYTHING else _decided(path, source)
+
+
+def _decided(path: Path, source: Source) -> Source:
+    """The source without rejected and undecided images; how many they are is a note."""
+    items = [item for item in source.items if item.verdict not in UNDECIDED]
+    left = len(source.items) - len(items)
+    if not left:
+        return source
+    if not items:
+        raise DataError(
+            f"None of the {left} images of {path} was accepted or fixed. --split all takes the "
+            "rejected and undecided ones; the recipe sal learns from them by their scores."
+        )
+    note = f"{left} images that were rejected or not decided on are left out (--split all)."
+    return replace(source, items=items, notes=(*source.notes, note))
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -83,11 +106,12 @@ def _item(
     if not isinstance(tags, list) or not all(type(tag) is int and tag in classes for tag in tags):
         raise _damaged(path, f"the tags of {name} are not ids of its classes")
     verdict = entry.get("verdict")
-    if verdict is not None and verdict not in VERDICTS:
+    if verdict is not None and verdict not in (*VERDICTS, *UNDECIDED):
         raise _damaged(path, f"the verdict of {name} is {verdict!r}")
     image = _file(path, name, entry, "file", "sha256" if verify else None, within)
     if image is None:
         raise _damaged(path, f"{name} has no file")
+    candidate = _candidate(path, name, entry)
     return Item(
         name=safe_name(name),
         image=image,
@@ -95,7 +119,24 @@ def _item(
         truth=_file(path, name, entry, "truth", None, within),
         mask=_file(path, name, entry, "mask", "mask_sha256" if verify else None, within),
         verdict=verdict,
+        candidate=_file(
+            path, name, candidate, "mask", "mask_sha256" if verify else None, within, "candidate"
+        ),
+        scores=candidate["scores"],
     )
+
+
+def _candidate(path: Path, name: str, entry: dict[str, Any]) -> dict[str, Any]:
+    """What a manifest says of the mask that was offered for review; older ones say nothing."""
+    told = entry.get("candidate")
+    if told is None:
+        return {"mask": None, "scores": {}}
+    scores = told.get("scores", {}) if isinstance(told, dict) else None
+    if not isinstance(scores, dict) or not all(
+        type(each) in (int, float) and math.isfinite(each) for each in scores.values()
+    ):
+        raise _damaged(path, f"the candidate of {name} is not a mask with scores")
+    return {**told, "scores": {key: float(each) for key, each in scores.items()}}
 
 
 def _file(
@@ -105,28 +146,30 @@ def _file(
     key: str,
     digest_key: str | None,
     within: Path | None,
+    called: str = "",
 ) -> Path | None:
     """A file of an item, relative to the manifest, there and unchanged, and inside `within`."""
     relative = entry.get(key)
     if relative is None:
         return None
+    said = called or key
     if not isinstance(relative, str) or "\0" in relative or Path(relative).is_absolute():
-        raise _damaged(path, f"the {key} of {name} is not a path relative to the manifest")
+        raise _damaged(path, f"the {said} of {name} is not a path relative to the manifest")
     file = path.parent / relative
     if within is not None and not file.resolve().is_relative_to(within.resolve()):
-        raise _damaged(path, f"the {key} of {name} leads out of its folder")
+        raise _damaged(path, f"the {said} of {name} leads out of its folder")
     try:
         data = file.read_bytes() if digest_key and entry.get(digest_key) else None
         there = file.is_file()
     except OSError:
         data, there = None, False
     if not there:
-        raise DataError(f"The {key} of {name} that {path} names is missing: {file}.")
+        raise DataError(f"The {said} of {name} that {path} names is missing: {file}.")
     if data is not None and digest_key:
         found = hashlib.sha256(data).hexdigest()
         if found != entry[digest_key]:
             raise DataError(
-                f"The {key} of {name} ({file}) has changed since the snapshot was frozen. Restore "
+                f"The {said} of {name} ({file}) has changed since the snapshot was frozen. Restore "
                 "it from a backup or freeze a new snapshot."
             )
     return file

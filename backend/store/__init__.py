@@ -13,14 +13,18 @@ from backend.store.images import Added, Image, ImageNumbers, TagChange
 from backend.store.job_events import JobEvent, SupervisorSeen
 from backend.store.jobs import ENDED, STATES, Job
 from backend.store.opening import Store, create_store, open_store
-from backend.store.queue import ORDERS, VERDICTS, Counts, QueueRow
+from backend.store.queue import ORDERS, VERDICTS, Counts, Filter, QueueRow
+from backend.store.references import REFERENCE
 from backend.store.rows import Page
 from backend.store.runs import Run
+from backend.store.scores import Scoring
 from backend.store.snapshots import Snapshot
+from backend.store.spread import Spread
 
 __all__ = [
     "ENDED",
     "ORDERS",
+    "REFERENCE",
     "STATES",
     "VERDICTS",
     "Added",
@@ -29,6 +33,7 @@ __all__ = [
     "Class",
     "Counts",
     "Decision",
+    "Filter",
     "Image",
     "ImageNumbers",
     "Job",
@@ -36,7 +41,9 @@ __all__ = [
     "Page",
     "QueueRow",
     "Run",
+    "Scoring",
     "Snapshot",
+    "Spread",
     "Store",
     "SupervisorSeen",
     "TagChange",

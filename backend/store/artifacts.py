@@ -1,7 +1,7 @@
 """Artifacts: maps that a run or a person made of an image, kept by digest."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from backend.errors import StoreError
@@ -53,6 +53,20 @@ class Artifacts(Noun):
                 [image_id, run_id or 0, stage, tag or 0, digest],
             ).fetchone()
             return int(row[0])
+
+    def enter(self, stage: str, maps: Iterable[tuple[int, str]], run_id: int | None) -> None:
+        """Enters the maps (image id, digest) that a run made of many images, in one transaction.
+
+        Their files are in `store.files`; what is entered already is left as it is.
+        """
+        with self._connections.write() as database:
+            for image_id, digest in maps:
+                database.execute(
+                    "INSERT OR IGNORE INTO artifacts"
+                    " (run_id, image_id, stage, tag, digest, numbers, added)"
+                    " VALUES (?, ?, ?, NULL, ?, '{}', ?)",
+                    [run_id, image_id, stage, digest, now()],
+                )
 
     def get(self, id: int) -> Artifact:
         """One artifact; StoreError where there is none."""

@@ -12,8 +12,21 @@ from sqlite_utils import Database
 from backend.errors import StoreError
 from backend.store.checking import check_labels
 from backend.store.files import FileBatch
-from backend.store.queue import RANKING, Counts, QueueRow, count, page, rows_of
-from backend.store.rows import Noun, Page, dumps, now
+from backend.store.nearness import side
+from backend.store.queue import (
+    Counts,
+    Filter,
+    Order,
+    QueueRow,
+    count,
+    in_order,
+    page,
+    require_name,
+    rows_of,
+)
+from backend.store.rows import Noun, Page, now
+from backend.store.scores import Scoring, give, log_of
+from backend.store.spread import Spread, known_scores, spread
 
 _COLUMNS = (
     "candidates.id, image_id, run_id, method, candidates.digest, scores, score, parent_id,"
@@ -100,8 +113,7 @@ class Candidates(Noun):
         height, width, image_digest, name = image
         size, said = (height, width), f"The mask of {name}"
         digest = check_labels(into or self._files, labels, size, class_ids, said)
-        numbers = {key: float(value) for key, value in (scores or {}).items()}
-        numbers = {key: value for key, value in numbers.items() if math.isfinite(value)}
+        numbers = finite(scores or {})
         return CheckedCandidate(image_id, image_digest, method, digest, numbers, parent_id)
 
     def enter(
@@ -135,6 +147,8 @@ class Candidates(Noun):
         order: str = "score",
         *,
         seed: int = 0,
+        by: str = "SF",
+        tau: float = 0.5,
         verdict: str = "undecided",
         tag: int | None = None,
         run: int | None = None,
@@ -147,36 +161,76 @@ class Candidates(Noun):
     ) -> Page[QueueRow]:
         """A page of candidates to review.
 
-        `order`: score (lowest first, unscored last), best (highest first), newest, random (the
-        same for the same seed), name. `verdict`: undecided, accept, reject, fix, skip, all.
-        `tag` is a class id, `query` part of an image's name. Raises StoreError for other orders
-        and verdicts.
+        `order`: score (lowest first, unscored last), best (highest first), fine (lowest SF),
+        disagreement (largest |SC - SF|), tau (where the score `by` is nearest to it), newest,
+        random (the same for the same seed), name. `verdict`: undecided, accept, reject, fix, skip,
+        all. `tag` is a class id, `query` part of an image's name. Raises StoreError for other
+        orders, scores and verdicts.
         """
+        wanted = Order(order, seed, by, tau)
+        filter = Filter(verdict, tag, run, method, min_score, max_score, query)
         with self._connections.read() as database:
-            return page(
-                database,
-                order=order,
-                seed=seed,
-                verdict=verdict,
-                tag=tag,
-                run=run,
-                method=method,
-                min_score=min_score,
-                max_score=max_score,
-                query=query,
-                offset=offset,
-                limit=limit,
+            return page(database, wanted, filter, offset, limit)
+
+    def spread(self, by: str, filter: Filter) -> Spread:
+        """The histogram of a score over the candidates that pass a filter."""
+        with self._connections.read() as database:
+            return spread(database, by, filter)
+
+    def either_side(
+        self, by: str, tau: float, filter: Filter, limit: int
+    ) -> tuple[list[QueueRow], list[QueueRow]]:
+        """The candidates under a filter whose score is nearest to tau: those below it, and those
+        from it up, the nearest first.
+        """
+        order = Order("tau", by=require_name(by), tau=tau)
+        where, values = filter.conditions()
+        with self._connections.read() as database:
+            below, above = (
+                side(database, where, values, by, tau, above=above, limit=limit)
+                for above in (False, True)
             )
+            return (
+                in_order(database, [id for _, id in below], order),
+                in_order(database, [id for _, id in above], order),
+            )
+
+    def known_scores(self) -> list[str]:
+        """Which of AC, CD, SC, P and SF any candidate has."""
+        with self._connections.read() as database:
+            return known_scores(database)
+
+    def with_labels(self, image_id: int, digest: str) -> list[int]:
+        """The ids of an image's candidates that are this very label map, whatever made them."""
+        with self._connections.read() as database:
+            rows = database.execute(
+                "SELECT id FROM candidates WHERE image_id = ? AND digest = ? ORDER BY id",
+                [image_id, digest],
+            )
+            return [int(id) for (id,) in rows]
+
+    def rescore(self, scored: Iterable[tuple[int, Mapping[str, float]]], run_id: int | None) -> int:
+        """Takes new scores of candidates (ids) in, in one transaction; how many were news.
+
+        Earlier ones stay in the log (`scorings`); what a candidate's decision was stays as well.
+        """
+        with self._connections.write() as database:
+            return sum(give(database, id, run_id, finite(scores)) for id, scores in scored)
+
+    def scorings(self, id: int) -> list[Scoring]:
+        """Every scoring of a candidate, the newest first."""
+        with self._connections.read() as database:
+            return log_of(database, id)
 
     def count(self) -> int:
         """How many candidates there are."""
         with self._connections.read() as database:
             return int(database.execute("SELECT count(*) FROM candidates").fetchone()[0])
 
-    def row(self, id: int, order: str = "score", seed: int = 0) -> QueueRow:
+    def row(self, id: int) -> QueueRow:
         """One candidate as the queue shows it, whatever its verdict; StoreError without."""
         with self._connections.read() as database:
-            rows = rows_of(database, [id], order, seed)
+            rows = rows_of(database, [id], Order())
         if not rows:
             raise StoreError(f"There is no candidate {id} in this workspace.")
         return rows[0]
@@ -190,24 +244,28 @@ class Candidates(Noun):
             return count(database, run, by_class)
 
 
+def finite(scores: Mapping[str, float]) -> dict[str, float]:
+    """The scores that are numbers; NaN and infinity say nothing."""
+    numbers = {key: float(value) for key, value in scores.items()}
+    return {key: value for key, value in numbers.items() if math.isfinite(value)}
+
+
 def _enter(database: Database, checked: CheckedCandidate, run_id: int | None) -> tuple[int, bool]:
-    ranked = next((checked.scores[name] for name in RANKING if name in checked.scores), None)
     shuffle = _shuffle(checked.image_digest, checked.digest, checked.method)
+    added = now()
     new = (
         database.execute(
             "INSERT OR IGNORE INTO candidates"
-            " (image_id, run_id, method, digest, scores, score, parent_id, shuffle, added)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            " (image_id, run_id, method, digest, parent_id, shuffle, added)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?)",
             [
                 checked.image_id,
                 run_id,
                 checked.method,
                 checked.digest,
-                dumps(checked.scores),
-                ranked,
                 checked.parent_id,
                 shuffle,
-                now(),
+                added,
             ],
         ).rowcount
         == 1
@@ -216,6 +274,8 @@ def _enter(database: Database, checked: CheckedCandidate, run_id: int | None) ->
         "SELECT id FROM candidates WHERE image_id = ? AND digest = ? AND method = ?",
         [checked.image_id, checked.digest, checked.method],
     ).fetchone()
+    if new:
+        give(database, int(row[0]), run_id, checked.scores, added)
     return int(row[0]), new
 
 

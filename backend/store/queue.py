@@ -2,19 +2,20 @@
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sqlite_utils import Database
 
 from backend.errors import StoreError
+from backend.store import nearness
+from backend.store.references import references_of
 from backend.store.rows import Page, like, marks
+from backend.store.scores import NAMES, RANKING
 
 VERDICTS = ("undecided", "accept", "reject", "fix", "skip")
-ORDERS = ("score", "best", "newest", "random", "name")
-
-RANKING = ("SC", "SF", "score")
-"""The first of these scores that a candidate has decides its place in the queue."""
+ORDERS = ("score", "best", "fine", "disagreement", "tau", "newest", "random", "name")
 
 UNSCORED = "9e99"
 """Where candidates without a score stand: behind all others. SQLite uses the index on
@@ -27,7 +28,10 @@ _PRIME = (1 << 31) - 1
 
 @dataclass(frozen=True)
 class QueueRow:
-    """A candidate in its place: what the page draws, and `why` it stands here (a sentence)."""
+    """A candidate in its place: what the page draws, and `why` it stands here (a sentence).
+
+    `reference_digest`: the reference mask that it was scored against last, else the image's newest.
+    """
 
     id: int
     image_id: int
@@ -37,6 +41,7 @@ class QueueRow:
     height: int
     tags: tuple[int, ...]
     truth_digest: str | None
+    reference_digest: str | None
     digest: str
     run_id: int | None
     method: str
@@ -50,6 +55,68 @@ class QueueRow:
 
 
 @dataclass(frozen=True)
+class Order:
+    """In what order candidates come: `name` is one of ORDERS, `seed` that of a random order, `by`
+    and `tau` the score and the value of it that the order "tau" begins at.
+    """
+
+    name: str = "score"
+    seed: int = 0
+    by: str = "SF"
+    tau: float = 0.5
+
+    def __post_init__(self) -> None:
+        if self.name not in ORDERS:
+            raise StoreError(
+                f"The queue has no order {self.name!r}; there are {', '.join(ORDERS)}."
+            )
+        require_name(self.by)
+
+
+@dataclass(frozen=True)
+class Filter:
+    """Which candidates: `verdict` one of VERDICTS or "all", `tag` a class id, the bounds those of
+    the score that the queue is ordered by, `query` part of an image's name.
+    """
+
+    verdict: str = "undecided"
+    tag: int | None = None
+    run: int | None = None
+    method: str | None = None
+    min_score: float | None = None
+    max_score: float | None = None
+    query: str = ""
+
+    def __post_init__(self) -> None:
+        if self.verdict != "all" and self.verdict not in VERDICTS:
+            raise StoreError(f"No verdict {self.verdict!r}; there are all, {', '.join(VERDICTS)}.")
+
+    def conditions(self) -> tuple[str, list[Any]]:
+        """A WHERE clause over candidates AS c, "" for all, and its values."""
+        conditions: dict[str, Any] = {}
+        if self.verdict != "all":
+            conditions["c.verdict = ?"] = self.verdict
+        if self.tag is not None:
+            tagged = "c.image_id IN (SELECT image_id FROM image_tags WHERE class_id = ?)"
+            conditions[tagged] = self.tag
+        if self.run is not None:
+            conditions["c.run_id = ?"] = self.run
+        if self.method is not None:
+            conditions["c.method = ?"] = self.method
+        if self.min_score is not None:
+            conditions[f"ifnull(c.score, {UNSCORED}) >= ?"] = self.min_score
+        if self.max_score is not None or self.min_score is not None:
+            conditions[f"ifnull(c.score, {UNSCORED}) <= ?"] = (
+                _LARGEST if self.max_score is None else self.max_score
+            )
+        if self.query:
+            named = "c.image_id IN (SELECT id FROM images WHERE name LIKE ? ESCAPE '!')"
+            conditions[named] = like(self.query)
+        where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
+        return where, list(conditions.values())
+
+
+@dataclass(frozen=True)
 class Counts:
     """How many candidates: in all, by verdict (every verdict is a key), by class and verdict."""
 
@@ -59,44 +126,42 @@ class Counts:
 
 
 def page(
-    database: Database,
-    *,
-    order: str,
-    seed: int,
-    verdict: str,
-    tag: int | None,
-    run: int | None,
-    method: str | None,
-    min_score: float | None,
-    max_score: float | None,
-    query: str,
-    offset: int,
-    limit: int,
+    database: Database, order: Order, filter: Filter, offset: int, limit: int
 ) -> Page[QueueRow]:
     """A page of the queue; see `Candidates.queue`."""
-    if order not in ORDERS:
-        raise StoreError(f"The queue has no order {order!r}; there are {', '.join(ORDERS)}.")
-    if verdict != "all" and verdict not in VERDICTS:
-        raise StoreError(f"No verdict {verdict!r}; there are all, {', '.join(VERDICTS)}.")
-    where, values = _conditions(verdict, tag, run, method, min_score, max_score, query)
+    where, values = filter.conditions()
     total = int(
         database.execute(f"SELECT count(*) FROM candidates AS c{where}", values).fetchone()[0]
     )
+    offset_, limit = max(0, offset), max(0, limit)
+    if order.name == "tau":
+        ids = nearness.nearest(database, where, values, order.by, order.tau, offset_, limit)
+        return Page(in_order(database, ids, order), total, offset)
     # CROSS JOIN and + have SQLite walk the images by name, or sort the few that match, where it
     # would sort all candidates, or walk them all to find the few.
-    tables, ordering = "candidates AS c", _ordering(order, seed)
-    if order == "name":
+    tables, ordering = "candidates AS c", _ordering(order.name, order.seed)
+    if order.name == "name":
         tables = "images CROSS JOIN candidates AS c ON c.image_id = images.id"
-    elif query and total < _FEW:
+    elif filter.query and total < _FEW:
         ordering = f"+{ordering}"
-    ids = database.execute(
+    found = database.execute(
         f"SELECT c.id FROM {tables}{where} ORDER BY {ordering} LIMIT ? OFFSET ?",
-        [*values, max(0, limit), max(0, offset)],
+        [*values, limit, offset_],
     )
-    places = {id: place for place, (id,) in enumerate(ids.fetchall())}
-    rows = rows_of(database, list(places), order, seed)
-    rows.sort(key=lambda row: places[row.id])
-    return Page(rows, total, offset)
+    return Page(in_order(database, [id for (id,) in found.fetchall()], order), total, offset)
+
+
+def in_order(database: Database, ids: Sequence[int], order: Order) -> list[QueueRow]:
+    """These candidates as the queue shows them, in the order of the ids."""
+    places = {id: place for place, id in enumerate(ids)}
+    return sorted(rows_of(database, list(ids), order), key=lambda row: places[row.id])
+
+
+def require_name(by: str) -> str:
+    """The name of a score; StoreError where there is no such score."""
+    if by not in NAMES:
+        raise StoreError(f"There is no score {by!r}; there are {', '.join(NAMES)}.")
+    return by
 
 
 def count(database: Database, run: int | None, by_class: bool) -> Counts:
@@ -119,43 +184,15 @@ def count(database: Database, run: int | None, by_class: bool) -> Counts:
     return Counts(sum(verdicts.values()), verdicts, classes)
 
 
-def _conditions(
-    verdict: str,
-    tag: int | None,
-    run: int | None,
-    method: str | None,
-    min_score: float | None,
-    max_score: float | None,
-    query: str,
-) -> tuple[str, list[Any]]:
-    conditions: dict[str, Any] = {}
-    if verdict != "all":
-        conditions["c.verdict = ?"] = verdict
-    if tag is not None:
-        conditions["c.image_id IN (SELECT image_id FROM image_tags WHERE class_id = ?)"] = tag
-    if run is not None:
-        conditions["c.run_id = ?"] = run
-    if method is not None:
-        conditions["c.method = ?"] = method
-    if min_score is not None:
-        conditions[f"ifnull(c.score, {UNSCORED}) >= ?"] = min_score
-    if max_score is not None or min_score is not None:
-        conditions[f"ifnull(c.score, {UNSCORED}) <= ?"] = (
-            _LARGEST if max_score is None else max_score
-        )
-    if query:
-        conditions["c.image_id IN (SELECT id FROM images WHERE name LIKE ? ESCAPE '!')"] = like(
-            query
-        )
-    where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
-    return where, list(conditions.values())
-
-
 def _ordering(order: str, seed: int) -> str:
     if order == "score":
         return f"ifnull(c.score, {UNSCORED}), c.id"
     if order == "best":
         return f"ifnull(-c.score, {UNSCORED}), c.id"
+    if order == "fine":
+        return "c.sf IS NULL, c.sf, c.id"
+    if order == "disagreement":
+        return "c.gap DESC, c.id"
     if order == "newest":
         return "c.id DESC"
     if order == "name":
@@ -167,7 +204,7 @@ def _ordering(order: str, seed: int) -> str:
     return f"(c.shuffle * {factor} + {shift}) % {_PRIME}, c.id"
 
 
-def rows_of(database: Database, ids: list[int], order: str, seed: int) -> list[QueueRow]:
+def rows_of(database: Database, ids: list[int], order: Order) -> list[QueueRow]:
     """These candidates as the queue shows them, in any order; unknown ids are left out."""
     from_table = (
         "SELECT c.id, c.image_id, images.name, images.digest, images.width, images.height,"
@@ -178,11 +215,12 @@ def rows_of(database: Database, ids: list[int], order: str, seed: int) -> list[Q
         " LEFT JOIN decisions AS decided ON decided.id = c.decision_id"
         " LEFT JOIN decisions AS restored ON restored.id = decided.restores"
     )
-    rows = database.execute(f"{from_table} WHERE c.id IN ({marks(len(ids))})", ids)
-    return [_row(row, order, seed) for row in rows]
+    rows = database.execute(f"{from_table} WHERE c.id IN ({marks(len(ids))})", ids).fetchall()
+    references = references_of(database, {row[0]: row[1] for row in rows})
+    return [_row(row, references.get(row[0]), order) for row in rows]
 
 
-def _row(row: tuple, order: str, seed: int) -> QueueRow:
+def _row(row: tuple, reference: str | None, order: Order) -> QueueRow:
     (
         id,
         image_id,
@@ -212,6 +250,7 @@ def _row(row: tuple, order: str, seed: int) -> QueueRow:
         height=height,
         tags=tuple(sorted(int(tag) for tag in tags.split(","))) if tags else (),
         truth_digest=truth,
+        reference_digest=reference,
         digest=digest,
         run_id=run_id,
         method=method,
@@ -221,20 +260,36 @@ def _row(row: tuple, order: str, seed: int) -> QueueRow:
         verdict=verdict,
         reviewer=None if verdict == "undecided" else reviewer,
         added=added,
-        why=_why(order, seed, known, score, name, method),
+        why=_why(order, known, score, name, method),
     )
 
 
 def _why(
-    order: str, seed: int, scores: dict[str, float], score: float | None, name: str, method: str
+    order: Order, scores: dict[str, float], score: float | None, name: str, method: str
 ) -> str:
-    ranked = next((key for key in RANKING if key in scores), "score")
-    if order in ("score", "best"):
+    if order.name in ("score", "best"):
         if score is None:
             return "has no score, so it comes last"
-        return f"{'lowest' if order == 'score' else 'highest'} {ranked} first: {score:.2f}"
-    if order == "newest":
+        ranked = next((key for key in RANKING if key in scores), "score")
+        return f"{'lowest' if order.name == 'score' else 'highest'} {ranked} first: {score:.2f}"
+    if order.name == "newest":
         return f"newest first: made by {method}"
-    if order == "random":
-        return f"random order, seed {seed}"
-    return f"by name: {name}"
+    if order.name == "random":
+        return f"random order, seed {order.seed}"
+    if order.name == "name":
+        return f"by name: {name}"
+    return _why_score(order, scores)
+
+
+def _why_score(order: Order, scores: dict[str, float]) -> str:
+    needed = {"fine": ("SF",), "disagreement": ("SC", "SF"), "tau": (order.by,)}[order.name]
+    missing = [key for key in needed if key not in scores]
+    if missing:
+        return f"has no {missing[-1]}, so it comes last"
+    if order.name == "fine":
+        return f"lowest SF first: {scores['SF']:.2f}"
+    if order.name == "disagreement":
+        apart = abs(scores["SC"] - scores["SF"])
+        return f"SC {scores['SC']:.2f}, SF {scores['SF']:.2f}: {apart:.2f} apart"
+    far = abs(scores[order.by] - order.tau)
+    return f"{order.by} {scores[order.by]:.2f}, {far:.2f} from tau"

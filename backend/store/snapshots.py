@@ -14,6 +14,7 @@ from sqlite_utils import Database
 from backend.errors import DataError, StoreError
 from backend.store.connection import Connections
 from backend.store.files import FileStore, sync_folder, write_durably
+from backend.store.offered import Offered, candidates_offered
 from backend.store.queue import VERDICTS
 from backend.store.rows import Noun, dumps, marks, now
 
@@ -47,13 +48,17 @@ class Snapshots(Noun):
         verdicts: Sequence[str] = ("accept", "fix"),
         *,
         include: str = "decided",
+        with_undecided: bool = False,
     ) -> Snapshot:
         """Freezes images as they are now, with one mask an image at most.
 
         `include`: "decided" takes the images with a candidate of one of these current verdicts;
         "tagged" takes every image that has a tag, with its decided mask where it has one. Of
-        several such candidates of an image the one decided last counts. The same content gives
-        the snapshot that is there, whatever its name. Raises StoreError where there is nothing.
+        several such candidates of an image the one decided last counts. `with_undecided`: every
+        other image that has a candidate too, as rejected where all of its candidates are and else
+        undecided, and with each image the mask that was offered for it and its scores. The same
+        content gives the snapshot that is there, whatever its name. Raises StoreError where there
+        is nothing.
         """
         unknown = set(verdicts) - set(VERDICTS)
         if unknown:
@@ -63,12 +68,13 @@ class Snapshots(Noun):
         self._connections.require_writable()
         # One moment of the database is read, and written down without holding up the reviewers.
         with self._connections.read() as database, database.atomic():
-            rows = _chosen(database, verdicts, include)
+            rows = _chosen(database, verdicts, include, with_undecided)
+            offered = candidates_offered(database, verdicts) if with_undecided else {}
             named = database.execute("SELECT id, name FROM classes ORDER BY id").fetchall()
         if not rows:
-            raise _nothing(verdicts, include)
+            raise _nothing(verdicts, include, with_undecided)
         classes = {str(id): each for id, each in named}
-        items = [self._item(row) for row in rows]
+        items = [self._item(row, offered.get(row[1])) for row in rows]
         digest = content_digest(classes, items)
         with self._connections.read() as database:
             known = self._one(database, digest)
@@ -137,16 +143,17 @@ class Snapshots(Noun):
                 "a new snapshot, or restore the manifest from a backup."
             )
         for item in manifest["items"]:
-            for key in ("sha256", "mask_sha256"):
-                if item[key] is not None and not self._files.intact(item[key]):
+            proposed = item.get("candidate") or {}
+            for file in (item["sha256"], item["mask_sha256"], proposed.get("mask_sha256")):
+                if file is not None and not self._files.intact(file):
                     raise StoreError(
-                        f"The file {item[key][:12]}… of snapshot {digest[:12]} is missing or "
+                        f"The file {file[:12]}… of snapshot {digest[:12]} is missing or "
                         "damaged. Restore it from a backup."
                     )
 
-    def _item(self, row: tuple) -> dict[str, Any]:
+    def _item(self, row: tuple, offered: Offered | None) -> dict[str, Any]:
         name, image, truth, mask, verdict, tags = row
-        return {
+        told = {
             "image": name,
             "file": self._relative(image),
             "sha256": image,
@@ -156,6 +163,15 @@ class Snapshots(Noun):
             "verdict": verdict,
             "truth": None if truth is None else self._relative(truth),
         }
+        if offered is not None:
+            told["verdict"] = verdict or offered.verdict
+            told["candidate"] = {
+                "mask": self._relative(offered.digest),
+                "mask_sha256": offered.digest,
+                "method": offered.method,
+                "scores": offered.scores,
+            }
+        return told
 
     def _relative(self, digest: str) -> str:
         """Relative to the manifest, so that a workspace can be moved as a whole."""
@@ -185,19 +201,36 @@ class Snapshots(Noun):
 
 
 def content_digest(classes: dict[str, str], items: list[dict[str, Any]]) -> str:
-    """SHA-256 of what a snapshot means: classes, images, tags, masks, verdicts; not paths."""
+    """SHA-256 of what a snapshot means: classes, images, tags, masks, verdicts, and what was
+    offered where that is in it; not paths.
+    """
     meaning = [
-        [item["image"], item["sha256"], item["tags"], item["mask_sha256"], item["verdict"]]
+        [
+            *(item[key] for key in ("image", "sha256", "tags", "mask_sha256", "verdict")),
+            *_meant(item.get("candidate")),
+        ]
         for item in sorted(items, key=lambda item: str(item["sha256"]))
     ]
     return hashlib.sha256(dumps([FORMAT, classes, meaning]).encode()).hexdigest()
 
 
-def _chosen(database: Database, verdicts: Sequence[str], include: str) -> list[tuple]:
+def _meant(candidate: dict[str, Any] | None) -> list[Any]:
+    """What is digested of an item's candidate: nothing where there is none, as in older ones."""
+    if candidate is None:
+        return []
+    return [[candidate[key] for key in ("mask_sha256", "method", "scores")]]
+
+
+def _chosen(
+    database: Database, verdicts: Sequence[str], include: str, with_undecided: bool
+) -> list[tuple]:
     """(name, digest, truth, mask, verdict, tags) an image, by name."""
     join, where = "JOIN", ""
     if include == "tagged":
         join, where = "LEFT JOIN", " WHERE tags IS NOT NULL"
+    elif with_undecided:
+        join = "LEFT JOIN"
+        where = " WHERE EXISTS (SELECT 1 FROM candidates AS c WHERE c.image_id = images.id)"
     return database.execute(
         "WITH decided AS ("
         " SELECT image_id, digest, verdict, row_number() OVER"
@@ -211,9 +244,13 @@ def _chosen(database: Database, verdicts: Sequence[str], include: str) -> list[t
     ).fetchall()
 
 
-def _nothing(verdicts: Sequence[str], include: str) -> StoreError:
+def _nothing(verdicts: Sequence[str], include: str, with_undecided: bool) -> StoreError:
     if include == "tagged":
         return StoreError("No image has a tag, so there is nothing to freeze. Tag some first.")
+    if with_undecided:
+        return StoreError(
+            "No image has a candidate, so there is nothing to freeze. Make some in Train first."
+        )
     return StoreError(
         f"No image has a mask that was decided {' or '.join(verdicts)}, so there is nothing to "
         "freeze. Accept some candidates in Curate first."

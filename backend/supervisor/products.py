@@ -32,19 +32,17 @@ def take_products_in(workspace: "Workspace", job: "Job", folder: Path, word: Eve
     Answers with sentences about what was taken in and what was refused. May be repeated: the
     store keeps each candidate once. Raises TagmaskError with a sentence.
     """
-    from backend.intake import take_in_labels
+    from backend.offering import labels_taken_in
+    from backend.score_intake import RECIPE, take_in_scores
 
     run = register(workspace, job, folder)
     weights = _weights(folder, word)
     said: list[str] = []
     # A pipeline without proxy labels, such as one of full supervision, offers none.
     if job.recipe in OFFERING and (job.recipe != "pipeline" or (folder / "labels").is_dir()):
-        intake = take_in_labels(workspace.store, folder, run, skip_undecided=True)
-        known = f", {intake.known} known already" if intake.known else ""
-        said = [f"New candidates for review: {intake.new}{known}.", *intake.refused.sentences]
-        more = intake.refused.count - len(intake.refused.sentences)
-        if more:
-            said.append(f"{more} more were refused likewise.")
+        said = labels_taken_in(workspace, folder, run)
+    if job.recipe == RECIPE:
+        said = take_in_scores(workspace.store, folder, run).sentences()
     metrics = word.get("metrics")
     workspace.store.runs.finish(
         run,

@@ -17,6 +17,8 @@ from backend.networks.deeplab import DeepLab
 from backend.networks.ecsnet import EcsNet
 from backend.networks.fcan import Fcan
 from backend.networks.saliency import SaliencyNetwork
+from backend.networks.salnet import SalNet
+from backend.networks.scorer import ScorerNetwork
 from backend.networks.seenet import SeeNet
 from backend.weights import files
 from backend.weights.card import CARD_KEY, WeightsCard
@@ -33,8 +35,10 @@ KINDS: dict[str, Callable[..., nn.Module]] = {
     "ecsnet": EcsNet,
     "segment": DeepLab,
     "dcsp": Fcan,
+    "sal": SalNet,
     "saliency": SaliencyNetwork,
     "affinity": AffinityNet,
+    "scorer": ScorerNetwork,
 }
 
 

@@ -187,6 +187,10 @@ def test_snapshot_freezes_lists_and_verifies(
     assert "all as frozen" in capsys.readouterr().out
     assert main(["snapshot", str(root), "--tagged", "--name", "all"]) == 0
     assert "3 images" in capsys.readouterr().out
+    assert main(["snapshot", str(root), "--with-undecided", "--name", "offered"]) == 0
+    offered = capsys.readouterr().out.split("\n")[1]
+    assert "candidate" in Path(offered).read_text()
+    assert "candidate" not in Path(path).read_text()
     Path(path).write_text("{}")
     assert main(["snapshot", str(root), "--verify", digest]) == 2
     assert main(["snapshot", str(root), "--verdicts", "fix"]) == 2

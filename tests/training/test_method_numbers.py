@@ -8,7 +8,7 @@ from training.cli import main
 from training.options import Option, options_of, settle
 from training.recipes import find_recipe
 
-METHODS = ("classify", "oaa", "oaaplus", "seenet", "ecsnet", "dcsp")
+METHODS = ("classify", "oaa", "oaaplus", "seenet", "ecsnet", "dcsp", "sal")
 
 # Read in the papers, not in the code: section -> option -> number.
 PAPER = {
@@ -76,6 +76,21 @@ PAPER = {
         "DCSP 4.2": {"erasing_steps": 3, "mean": "harmonic"},
         "DCSP 4.3": {"adapt": 1, "gradient": "joint"},
         "DCSP Eq. 2": {"classification_loss": True, "segmentation_loss": True},
+    },
+    "sal": {
+        "SAL IV-A": {
+            "head": "aspp",
+            "batch": 7,
+            "momentum": 0.9,
+            "weight_decay": 0.0005,
+            "dropout": 0.5,
+            "lambda_": 2,
+        },
+        "SAL IV-G": {"size": 321},
+        "SAL III-C": {"branches": (1, 3, 6, 9)},
+        "SAL Eq. 10": {"branch_sum": "sum"},
+        "SAL Eq. 15": {"schedule": "poly"},
+        "SAL VII": {"selection": True, "attention": True},
     },
 }
 

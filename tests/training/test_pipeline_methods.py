@@ -11,6 +11,7 @@ SHORT = {
     "oaa+": ("attention", "integral", "segmenter"),
     "dcsp": ("joint",),
     "ecsnet": ("attention", "labels", "segmenter"),
+    "sal": ("attention", "labels", "segmenter"),
     "full": ("segmenter",),
 }
 MORE = {
@@ -20,6 +21,11 @@ MORE = {
         "predictions.scales=1",
     ],
     "ecsnet": ["attention.patience=0", "labels.seeds=thresholds"],
+    "sal": [
+        "attention.gate=none", "attention.warmup_passes=0", "labels.crf=none",
+        "labels.constrain=no", "scorer.steps=3", "scorer.size=32", "segmenter.keep=4",
+        "segmenter.by=SC", "predictions.crf=none",
+    ],
 }  # fmt: skip
 
 

@@ -51,6 +51,21 @@ def test_a_snapshot_holds_the_accepted_masks_and_exports_as_voc(client):
     assert np.count_nonzero(labels == 1) == 8 * 14
 
 
+def test_a_snapshot_holds_what_was_not_accepted_where_that_is_asked_for(client):
+    rows = client.get("/tagmask/api/curate/queue").json()["rows"]
+    decide(client, rows[0], "accept", "a1")
+    decide(client, rows[1], "reject", "a2")
+    body = {"name": "all", "reviewer": "ada", "with_undecided": True}
+    frozen = client.post("/tagmask/api/data/snapshots", json=body).json()
+    assert frozen["count"] == 3
+    # The Train tab freezes the same set, and what leaves as VOC are the accepted masks.
+    again = client.post("/tagmask/api/train/freeze", json=body).json()
+    assert (again["digest"], again["new"]) == (frozen["digest"], False)
+    archive = client.get(f"/tagmask/api/data/snapshots/{frozen['digest']}.zip")
+    with zipfile.ZipFile(io.BytesIO(archive.content)) as packed:
+        assert len([name for name in packed.namelist() if "SegmentationClass/" in name]) == 1
+
+
 def test_an_unknown_snapshot_is_not_found(client):
     answer = client.get("/tagmask/api/data/snapshots/deadbeefdeadbeef.zip")
     assert answer.status_code == 404

@@ -8,7 +8,7 @@ import importlib
 import pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from training.errors import TrainingError
 
@@ -27,6 +27,13 @@ BACKBONES = (
 )
 
 
+class Preview(NamedTuple):
+    """What a run would learn from: text for a person, told (plain values) for a page."""
+
+    text: str
+    told: dict[str, Any]
+
+
 @dataclass(frozen=True)
 class Recipe:
     """What `describe` tells of a recipe, its settings dataclass and the function that runs it.
@@ -35,6 +42,7 @@ class Recipe:
     `makes`: any of weights, maps, labels; a recipe that makes only data writes no run folder.
     `stands_on`: the recipe whose finished run --from must name, from whose maps this one learns.
     `run(settings, run)` returns what the event `finished` carries, metrics under "metrics".
+    `preview(settings, run)`, where there is one, is what --dry-run prints; it makes nothing.
     """
 
     name: str
@@ -47,6 +55,7 @@ class Recipe:
     presets: tuple[str, ...] = ()
     backbones: tuple[str, ...] = ()
     stands_on: str = ""
+    preview: Callable[[Any, "Run"], Preview] | None = None
 
     @property
     def makes_data(self) -> bool:

@@ -106,6 +106,8 @@ def _put_out(
         if found is not None:
             _figure(plan, board, stage, outcome, "labels_miou", found)
             evaluations.keep(run.folder, LABELS, found, of=plan.source.split or "all")
+    if "scores" in stage.gives:
+        publish_scores(folder, run.folder)
     if "predictions" in stage.gives:
         made = folder / PREDICTIONS
         publish(made, run.folder / PREDICTIONS, plan.tested, run.check, fill=False)

@@ -166,6 +166,32 @@ def dcsp(chain: Chain) -> None:
     chain.predictions(joint, scales=(1.0, 0.75, 0.5), fusion="max", crf="dcsp")
 
 
+def sal(chain: Chain) -> None:
+    """SAL III and IV: DSRG's masks on OAA's attention, scored, chosen, and learnt beside the tags.
+
+    The paper's own cues are a CAM's; OAA is what it cites of later ones.
+    """
+    saliency = chain.wishes.saliency
+    attention = chain.recipe("attention", "oaa", "Attention (OAA)", gives=("weights", "maps"))
+    labels = chain.recipe(
+        "labels", "dsrg", "Proxy labels (DSRG)", on={"from_": attention},
+        gives=("weights", "labels"), saliency=saliency,
+    )  # fmt: skip
+    scorer = chain.recipe(
+        "scorer", "scorer", "Mask scorer", on={"from_": labels}, gives=("weights",),
+        saliency=saliency,
+    )  # fmt: skip
+    scores = chain.recipe(
+        "scores", "score", "Mask scores", on={"from_": labels, "scorer": scorer},
+        gives=("scores",), saliency=saliency,
+    )  # fmt: skip
+    made = chain.recipe(
+        "segmenter", "sal", "Segmenter (SAL-Net)", on={"from_": labels, "scores": scores},
+        gives=("weights",), strong=chain.wishes.strong,
+    )  # fmt: skip
+    chain.predictions(made, scales=(0.75, 1.0, 1.25), flip=True, crf="sal")
+
+
 def full(chain: Chain) -> None:
     """No paper's: the same segmenter on true masks, which the others are compared with."""
     chain.segmenter(None)
@@ -177,6 +203,7 @@ METHODS: dict[str, Callable[[Chain], None]] = {
     "oaa+": oaa_plus,
     "dcsp": dcsp,
     "ecsnet": ecsnet,
+    "sal": sal,
     "full": full,
 }
 

@@ -73,6 +73,8 @@ class Pantry:
             made_of["strong"] = self._truth(settings["strong"])
         if stage.command == "segment" and not stage.on and not settings.get("strong"):
             made_of["strong"] = self._masks(stage.split)
+        if stage.command == "sal" and self.source(stage.split).kind == "snapshot":
+            made_of["decisions"] = self._decisions()
         made_of["on"] = {name: standing_on[name] for name in stage.on.values()}
         module = (
             "training.predictions" if stage.command == PREDICT
@@ -110,6 +112,17 @@ class Pantry:
         for item in self.source(split).items:
             mask = "" if item.mask is None else self.files.of(item.mask)
             told.update(f"{item.name} {mask}\n".encode())
+        return told.hexdigest()[:LENGTH]
+
+    def _decisions(self) -> str:
+        """Of what a snapshot says of all its images: verdicts, masks, candidates and scores."""
+        from backend.exchange.snapshot import EVERYTHING
+
+        told = hashlib.sha256()
+        for item in self.source(EVERYTHING).items:
+            files = [self.files.of(each) for each in (item.mask, item.candidate) if each]
+            scores = json.dumps(dict(item.scores), sort_keys=True)
+            told.update(f"{item.name} {item.verdict} {files} {scores}\n".encode())
         return told.hexdigest()[:LENGTH]
 
     def _trunk(self, backbone: str, weights: str) -> str:
@@ -159,6 +172,7 @@ def differences(before: Ingredients, now: Ingredients) -> list[str]:
         ("trunk", "other initial weights"),
         ("saliency", "other saliency maps"),
         ("strong", "other true masks"),
+        ("decisions", "other decisions, candidates or scores"),
     ):
         if before.get(key) != now.get(key):
             said.append(what)

@@ -28,6 +28,7 @@ FILES = {
     "weights": (WEIGHTS,),
     "maps": ("maps/**/*.png",),
     "labels": ("labels/*.png", "scores.jsonl"),
+    "scores": ("scores.jsonl",),
     "predictions": (f"{PREDICTIONS}/*.png",),
     CHECKPOINT: ("checkpoint-*.pt",),
 }

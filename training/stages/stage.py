@@ -24,7 +24,7 @@ class Stage:
     name: unique in its pipeline; command: a recipe's name or predict; settings: the dataclass of
     its options; given: those of them that differ from the preset's; on: options that take the
     folder of an earlier stage, by that stage's name; split: its list of images; gives: what of
-    weights, maps, labels and predictions later stages and people take from it.
+    weights, maps, labels, scores and predictions later stages and people take from it.
     """
 
     name: str

@@ -4,21 +4,23 @@ import zlib
 from dataclasses import asdict
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, Response
 
 from backend.errors import StoreError
 from backend.labels import read_labels
-from backend.store import ORDERS, VERDICTS, QueueRow
+from backend.store import ORDERS, VERDICTS, Filter, QueueRow
 from ui.context import Context
 from ui.routes.files import FOREVER
 
 PAGE_LIMIT = 200
+STRIP_LIMIT = 24
 Name = Annotated[str, Field(min_length=1, max_length=64)]
 # What every reader of JSON keeps exact; far beyond any id, and within SQLite's integers.
 Number = Annotated[int, Field(ge=-(2**53), le=2**53)]
+Tau = Annotated[float, Query(ge=0, le=1, allow_inf_nan=False)]
 Digest = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
 
@@ -40,6 +42,21 @@ class Deciding(Act):
     reason: str = Field(default="", max_length=500)
 
 
+def filter_of(
+    verdict: str = "undecided",
+    tag: Number | None = None,
+    run: Number | None = None,
+    min_score: float | None = None,
+    max_score: float | None = None,
+    query: Annotated[str, Query(max_length=200)] = "",
+) -> Filter:
+    """The filter of the queue, as its address says it."""
+    return Filter(verdict, tag, run, None, min_score, max_score, query)
+
+
+Chosen = Annotated[Filter, Depends(filter_of)]
+
+
 def router(context: Context) -> APIRouter:
     """Routes under /tagmask/api/curate."""
     routes = APIRouter(prefix="/tagmask/api/curate")
@@ -52,36 +69,46 @@ def router(context: Context) -> APIRouter:
             "runs": [{"id": run.id, "name": run.name} for run in store.runs.all()],
             "orders": ORDERS,
             "verdicts": VERDICTS,
+            "scores": store.candidates.known_scores(),
             "read_only": context.read_only,
         }
 
     @routes.get("/queue")
     def queue(
+        chosen: Chosen,
         order: str = "score",
         seed: Number = 0,
-        verdict: str = "undecided",
-        tag: Number | None = None,
-        run: Number | None = None,
-        min_score: float | None = None,
-        max_score: float | None = None,
-        query: Annotated[str, Query(max_length=200)] = "",
+        by: str = "SF",
+        tau: Tau = 0.5,
         offset: Annotated[int, Query(ge=0, le=2**53)] = 0,
         limit: Annotated[int, Query(ge=1, le=PAGE_LIMIT)] = 50,
     ) -> dict[str, Any]:
         page = store.candidates.queue(
-            order,
-            seed=seed,
-            verdict=verdict,
-            tag=tag,
-            run=run,
-            min_score=min_score,
-            max_score=max_score,
-            query=query,
-            offset=offset,
-            limit=limit,
+            order, seed=seed, by=by, tau=tau, offset=offset, limit=limit, **vars(chosen)
         )
         rows = [_shown(row) for row in page.rows]
         return {"rows": rows, "total": page.total, "offset": page.offset}
+
+    @routes.get("/histogram")
+    def histogram(chosen: Chosen, by: str = "SF") -> dict[str, Any]:
+        """How many candidates under the filter have which score: counts, however many there are."""
+        return asdict(store.candidates.spread(by, chosen))
+
+    @routes.get("/sides")
+    def sides(
+        chosen: Chosen,
+        tau: Tau,
+        by: str = "SF",
+        limit: Annotated[int, Query(ge=1, le=STRIP_LIMIT)] = 8,
+    ) -> dict[str, Any]:
+        """The candidates nearest to tau on either side of it, the nearest first."""
+        below, above = store.candidates.either_side(by, tau, chosen, limit)
+        return {"below": [_shown(row) for row in below], "above": [_shown(row) for row in above]}
+
+    @routes.get("/scores/{candidate}")
+    def scores(candidate: Number) -> dict[str, Any]:
+        """Every scoring of a candidate, the newest first."""
+        return {"scorings": [asdict(each) for each in store.candidates.scorings(candidate)]}
 
     @routes.get("/counts")
     def counts(run: Number | None = None) -> dict[str, Any]:

@@ -27,10 +27,11 @@ class NewClass(BaseModel):
 
 
 class Freezing(BaseModel):
-    """A snapshot of what is accepted and fixed now."""
+    """A snapshot of what is accepted and fixed now; on request with all other candidates too."""
 
     name: Name
     reviewer: Name
+    with_undecided: bool = False
 
 
 def router(context: Context) -> APIRouter:
@@ -69,7 +70,9 @@ def router(context: Context) -> APIRouter:
     @routes.post("/snapshots")
     def freeze(body: Freezing) -> dict[str, Any]:
         before = {each.digest for each in store.snapshots.all()}
-        frozen = store.snapshots.freeze(body.name.strip() or "snapshot", body.reviewer)
+        frozen = store.snapshots.freeze(
+            body.name.strip() or "snapshot", body.reviewer, with_undecided=body.with_undecided
+        )
         return _snapshot_json(frozen) | {"new": frozen.digest not in before}
 
     @routes.get("/snapshots/{digest}.zip")

@@ -10,18 +10,19 @@ from starlette.responses import FileResponse, JSONResponse, Response
 
 from backend.errors import JobError
 from backend.launchers import trainer_command
+from backend.policies import POLICIES
 from backend.recipes import RecipeBook, option_words
 from backend.store import Job
 from backend.supervisor import ensure_supervisor, held, resubmit
 from backend.supervisor.orders import as_typed, trainer_arguments
-from ui import train_names, train_pipeline
+from ui import after_training, train_names, train_pipeline
 from ui.context import Context
 from ui.job_view import News, Rows, detail, film_file
 from ui.routes.files import MEDIA
 
 RUNNABLE = (
     "pipeline", "classify", "seenet", "oaa", "oaaplus", "ecsnet", "dcsp", "saliency", "segment",
-    "dsrg", "labels", "fuse", "affinity",
+    "dsrg", "sal", "labels", "fuse", "affinity", "scorer", "score",
 )  # fmt: skip
 TAGGED = "tagged"
 MOST_JOBS = 100
@@ -48,16 +49,23 @@ class Order(BaseModel):
 
 
 class Freeze(BaseModel):
-    """The accepted set of this moment, under a name."""
+    """The accepted set of this moment, under a name; on request with all other candidates too."""
 
     name: Name
     reviewer: Name = "reviewer"
+    with_undecided: bool = False
 
 
 class OneJob(BaseModel):
     """A job to cancel or to resume."""
 
     job: WholeNumber
+
+
+class AfterRun(OneJob):
+    """A finished job, and who goes on from it."""
+
+    reviewer: Name = "reviewer"
 
 
 def router(context: Context) -> APIRouter:
@@ -82,6 +90,8 @@ def router(context: Context) -> APIRouter:
             "tagged": numbers.tagged,
             "accepted": counts.verdicts["accept"],
             "fixed": counts.verdicts["fix"],
+            "candidates": counts.total,
+            "policies": POLICIES,
             "snapshots": [
                 {"digest": one.digest, "name": one.name, "count": one.count, "at": one.frozen_at}
                 for one in store.snapshots.all()
@@ -102,23 +112,28 @@ def router(context: Context) -> APIRouter:
             "affinities": [
                 {"id": one.id, "title": one.title} for one in context.inspectors.affinities()
             ],
+            "scorers": [{"id": one.id, "title": one.title} for one in context.inspectors.scorers()],
+            "scored": after_training.scored(context),
             "read_only": context.read_only,
         }
 
     @routes.get("/command")
     def command(order: str) -> dict[str, Any]:
         """The command line that an order (JSON of Order) would run."""
-        try:
-            wanted = Order.model_validate_json(order)
-        except ValidationError as error:
-            raise JobError(f"The order cannot be read: {error.errors()[0]['msg']}.") from None
+        wanted = _order(order)
         line = _line(context, wanted, _words(context, book, wanted))
         book.check(line)
         return {"command": as_typed([*trainer_command(), *line])}
 
-    @routes.post("/submit")
-    def submit(order: Order) -> dict[str, Any]:
-        words = _words(context, book, order)
+    @routes.get("/preview")
+    def preview(order: str) -> dict[str, Any]:
+        """What a run of this order (JSON of Order) would learn from, of a snapshot."""
+        wanted = _order(order)
+        if wanted.data == TAGGED:
+            raise JobError("Choose a snapshot to see how many images each rule takes.")
+        return book.preview(_line(context, wanted, _words(context, book, wanted)))
+
+    def queued(order: Order, words: list[str]) -> dict[str, Any]:
         # Better now than when its turn comes, behind the jobs of a day.
         book.check(_line(context, order, words))
         if order.data == TAGGED:
@@ -134,16 +149,33 @@ def router(context: Context) -> APIRouter:
         ensure_supervisor(root)
         return _answer(job)
 
+    @routes.post("/submit")
+    def submit(order: Order) -> dict[str, Any]:
+        return queued(order, _words(context, book, order))
+
     @routes.post("/freeze")
     def freeze(body: Freeze) -> dict[str, Any]:
         known = {one.digest for one in store.snapshots.all()}
-        frozen = store.snapshots.freeze(body.name, body.reviewer)
+        frozen = store.snapshots.freeze(
+            body.name, body.reviewer, with_undecided=body.with_undecided
+        )
         return {
             "digest": frozen.digest,
             "name": frozen.name,
             "count": frozen.count,
             "new": frozen.digest not in known,
         }
+
+    @routes.post("/offer")
+    def offer(body: OneJob) -> dict[str, Any]:
+        """Puts the masks that a finished run made beside the candidates there are."""
+        return {"said": after_training.offer(context, body.job)}
+
+    @routes.post("/score")
+    def score(body: AfterRun) -> dict[str, Any]:
+        """Queues the scoring of what a finished run labelled, as the last scoring was done."""
+        order = Order(recipe="score", data=TAGGED, reviewer=body.reviewer)
+        return queued(order, after_training.scoring(context, body.job))
 
     @routes.post("/cancel")
     def cancel(body: OneJob) -> dict[str, Any]:
@@ -184,6 +216,13 @@ def router(context: Context) -> APIRouter:
         return FileResponse(path, media_type=MEDIA[path.suffix], headers=FOR_AN_HOUR)
 
     return routes
+
+
+def _order(text: str) -> Order:
+    try:
+        return Order.model_validate_json(text)
+    except ValidationError as error:
+        raise JobError(f"The order cannot be read: {error.errors()[0]['msg']}.") from None
 
 
 class _Supervision:
@@ -239,6 +278,8 @@ def _words(context: Context, book: RecipeBook, order: Order) -> list[str]:
         ("weights", train_names.weights),
         ("saliency", train_names.saliency),
         ("affinity", train_names.affinity),
+        ("scorer", train_names.scorer),
+        ("scores", train_names.scores),
     ):
         if options.get(name) not in (None, ""):
             options[name] = named(context, str(options[name]))
@@ -246,6 +287,10 @@ def _words(context: Context, book: RecipeBook, order: Order) -> list[str]:
         raise JobError("Choose the weights that are to make candidates.")
     if order.recipe == train_pipeline.RECIPE:
         options = train_pipeline.completed(context, recipes[order.recipe], options)
+    if order.recipe in train_names.FROM_LABELS:
+        folders = train_names.labelled_runs(context, options.pop("from_", None))
+        words = [word for folder in folders for word in ("--from", folder)]
+        return words + option_words(order.recipe, recipes[order.recipe], options)
     stands = any(option["name"] == "from_" for option in recipes[order.recipe]["options"])
     # What learns from masks has those of its snapshot where no run is named, and what does not take
     # runs (DCSP) begins at the beginning.

@@ -8,6 +8,9 @@ import { Queue } from "./curate/queue.js";
 import { detailsOf } from "./curate/details.js";
 import { filterBar } from "./curate/filters.js";
 import { showKeys } from "./curate/keys.js";
+import { Layers } from "./curate/layers.js";
+import { Histogram } from "./curate/histogram.js";
+import { Strip } from "./curate/strip.js";
 
 const VERDICT = { accept: "accepted", reject: "rejected", fix: "fixed", skip: "skipped", undecided: "undecided" };
 
@@ -47,6 +50,7 @@ class CurateTab {
       this.setup = await getJSON("curate/setup");
       this.colours = palette(this.setup.classes);
       this.filters.update(this.setup);
+      this.histogram.update(this.setup);
       this.setReadOnly(this.setup.read_only);
       const [counts] = await Promise.all([
         getJSON("curate/counts"),
@@ -54,6 +58,8 @@ class CurateTab {
       ]);
       this.counts = counts;
       this.render();
+      this.histogram.refresh();
+      this.strip.refresh(this.colours);
     } catch (error) {
       this.fail(error);
     }
@@ -109,6 +115,7 @@ class CurateTab {
       ? `${waiting} ${waiting === 1 ? "decision is" : "decisions are"} kept in this browser and will be sent: ${problem}`
       : waiting ? "Saving…" : "All decisions saved";
     this.saving.classList.toggle("bad", Boolean(problem));
+    if (sent && !waiting) this.histogram.soon();
     if (sent?.entry.path !== "curate/undo") return;
     const { decision, row } = sent.answer;
     if (!decision) {
@@ -130,7 +137,10 @@ class CurateTab {
       accept: button("Accept", "A", "Keep this mask for training", () => this.decide("accept"), "primary"),
     };
     this.deciders = Object.values(this.buttons);
-    this.filters = filterBar((change) => this.queue.restart(change).catch((error) => this.fail(error)), this.queue.filters);
+    this.filters = filterBar((change) => this.#filter(change), this.queue.filters);
+    this.histogram = new Histogram({ filters: this.queue.filters, onTau: () => this.#tauMoved(), onStrip: () => this.#showStrip() });
+    this.strip = new Strip({ filters: this.queue.filters, onOpen: (row) => this.queue.bring(row) });
+    this.layers = new Layers((layer) => this.view.set({ layer }));
     this.progress = el("div", { class: "cu-progress" });
     this.list = el("ol", { class: "cu-list", "aria-label": "Queue of candidate masks", tabindex: "-1" });
     this.saving = el("span", { class: "cu-saving", role: "status" }, "");
@@ -144,18 +154,35 @@ class CurateTab {
     this.details = el("aside", { class: "cu-details", "aria-label": "About this candidate" });
     this.root.replaceChildren(
       el("div", { class: "cu" },
-        el("nav", { class: "cu-rail", "aria-label": "Queue" }, this.progress, this.filters.element, this.list),
+        el("nav", { class: "cu-rail", "aria-label": "Queue" }, this.progress, this.filters.element, this.histogram.element, this.list),
         el("section", { class: "cu-stage", "aria-label": "Candidate" },
-          el("div", { class: "cu-tools" }, this.hide, this.outline, el("label", { class: "cu-opacity" }, "Opacity", this.opacity),
+          el("div", { class: "cu-tools" }, this.hide, this.outline, this.layers.buttons, el("label", { class: "cu-opacity" }, el("span", {}, "Opacity"), this.opacity),
             el("span", { class: "cu-gap" }),
             el("button", { type: "button", class: "tm-button small quiet", title: "The map of keys (key ?)", onclick: showKeys }, "Keys", el("kbd", {}, "?"))),
-          el("div", { class: "cu-well" }, this.picture, this.message),
+          el("div", { class: "cu-well" }, this.picture, this.layers.legend, this.message),
+          this.strip.element,
           el("div", { class: "cu-acts" }, this.saving, el("span", { class: "cu-gap" }), this.buttons.undo, this.buttons.reject, this.buttons.skip, this.buttons.accept)),
         this.details, this.said));
     this.list.addEventListener("click", (event) => {
       const item = event.target.closest("[data-index]");
       if (item) this.queue.go(Number(item.dataset.index));
     });
+  }
+
+  #filter(change) {
+    this.queue.restart(change).catch((error) => this.fail(error));
+    this.histogram.soon();
+    this.strip.refresh(this.colours);
+  }
+
+  #tauMoved() {
+    if (this.queue.filters.order === "tau") this.queue.restart({}).catch((error) => this.fail(error));
+    this.strip.refresh(this.colours);
+  }
+
+  #showStrip() {
+    this.histogram.strip.setAttribute("aria-pressed", String(this.strip.toggle()));
+    this.strip.refresh(this.colours);
   }
 
   #toggle(name) {
@@ -177,6 +204,7 @@ class CurateTab {
       this.shown = this.ready = null;
       this.#allow();
       this.view.show(null);
+      this.layers.show(null);
       this.details.replaceChildren();
       this.message.replaceChildren(...this.#nothing());
       return;
@@ -192,6 +220,7 @@ class CurateTab {
         this.#allow();
         this.message.hidden = true;
         this.view.show(picture, this.colours);
+        this.layers.show(picture);
         this.details.replaceChildren(...detailsOf(row, this.setup, picture.labels));
         this.root.dataset.shown = row.id;
       };
@@ -200,6 +229,7 @@ class CurateTab {
       } else {
         this.details.replaceChildren(...detailsOf(row, this.setup, null));
         this.view.show(null);
+        this.layers.show(null);
         entry.promise.then(show, (error) => this.#missing(row, error));
       }
       this.#allow();
@@ -281,7 +311,7 @@ class CurateTab {
     const acts = {
       a: () => this.decide("accept"), x: () => this.decide("reject"), " ": () => this.decide("skip"), z: () => this.undo(),
       ArrowRight: () => this.step(1), ArrowDown: () => this.step(1), ArrowLeft: () => this.step(-1), ArrowUp: () => this.step(-1),
-      h: () => this.#toggle("hidden"), o: () => this.#toggle("outline"),
+      h: () => this.#toggle("hidden"), o: () => this.#toggle("outline"), r: () => this.layers.toggle("reference"), d: () => this.layers.toggle("difference"),
       "+": () => this.#fade(0.05), "=": () => this.#fade(0.05), "-": () => this.#fade(-0.05), "?": showKeys,
     };
     const act = acts[event.key.length === 1 ? event.key.toLowerCase() : event.key];

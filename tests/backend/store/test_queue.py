@@ -197,7 +197,7 @@ def test_no_query_of_the_queue_sorts_every_candidate(full: Store) -> None:
     from backend.store.queue import _ordering
 
     with full.connections.read() as database:
-        for order in ("score", "best", "newest"):
+        for order in ("score", "best", "fine", "disagreement", "newest"):
             plan = database.execute(
                 "EXPLAIN QUERY PLAN SELECT c.id FROM candidates AS c WHERE c.verdict = 'undecided'"
                 f" ORDER BY {_ordering(order, 0)} LIMIT 50"

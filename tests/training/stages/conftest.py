@@ -58,6 +58,7 @@ def stand_in(verdict: Verdict) -> None:
         "weights": "weights.safetensors",
         "maps": "maps/im0/cat.png",
         "labels": "labels/im0.png",
+        "scores": "scores.jsonl",
         "predictions": "predictions/im4.png",
     }
     for what in gives:

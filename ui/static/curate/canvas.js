@@ -1,5 +1,6 @@
 // The photograph with its mask on one canvas: fit, zoom at the pointer, drag, double-click to fit again.
 import { paintLabels } from "../masks.js";
+import { painted } from "./layers.js";
 
 const MAX_ZOOM = 32;
 
@@ -8,7 +9,7 @@ export class MaskCanvas {
     this.canvas = canvas;
     this.context = canvas.getContext("2d");
     this.picture = null;
-    this.view = { hidden: false, outline: false, opacity: 0.55 };
+    this.view = { hidden: false, outline: false, opacity: 0.55, layer: "mask" };
     this.place = { zoom: 1, x: 0, y: 0 };
     this.overlay = null;
     new ResizeObserver(() => this.#resize()).observe(canvas);
@@ -17,7 +18,7 @@ export class MaskCanvas {
     canvas.addEventListener("dblclick", () => { this.place = { zoom: 1, x: 0, y: 0 }; this.draw(); });
   }
 
-  /** Shows a picture {image, labels}, fitted; null clears. */
+  /** Shows a picture {image, labels, reference}, fitted; null clears. */
   show(picture, colours) {
     this.picture = picture;
     this.colours = colours;
@@ -27,7 +28,7 @@ export class MaskCanvas {
   }
 
   set(view) {
-    if ("outline" in view && view.outline !== this.view.outline) this.overlay = null;
+    if (["outline", "layer"].some((name) => name in view && view[name] !== this.view[name])) this.overlay = null;
     Object.assign(this.view, view);
     this.draw();
   }
@@ -43,11 +44,16 @@ export class MaskCanvas {
     context.imageSmoothingQuality = "high";
     context.drawImage(picture.image, left, top, width * scale, height * scale);
     if (view.hidden) return;
-    this.overlay ??= paintLabels(picture.labels, this.colours, { outline: view.outline, thick: Math.max(1, Math.round(1.5 / scale)) });
+    this.overlay ??= this.#painted(scale);
     context.imageSmoothingEnabled = false;
     context.globalAlpha = view.outline ? 1 : view.opacity;
     context.drawImage(this.overlay, left, top, width * scale, height * scale);
     context.globalAlpha = 1;
+  }
+
+  #painted(scale) {
+    const { map, colours } = painted(this.picture, this.view.layer, this.colours);
+    return paintLabels(map, colours, { outline: this.view.outline, thick: Math.max(1, Math.round(1.5 / scale)) });
   }
 
   #geometry() {

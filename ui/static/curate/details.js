@@ -1,13 +1,14 @@
 // What is known of a candidate: tags, why it is here, scores explained, where it comes from.
-import { el, formatNumber } from "../ui.js";
+import { el, formatNumber, getJSON } from "../ui.js";
 import { shares } from "../masks.js";
 
+// What each score is, its range, and which way is good.
 const SCORES = {
-  AC: ["Boundary accuracy", "How well the mask and the saliency reference cover each other, 0 to 1; higher is better."],
+  AC: ["Boundary accuracy", "How well the mask and its reference cover each other, 0 to 1; higher is better."],
   CD: ["Class distribution", "How well the classes in the mask match the image's tags, 0 to 1; higher is better."],
-  SC: ["Coarse score", "AC × CD: one number for the whole mask, 0 to 1; higher is better."],
-  P: ["Fine accuracy", "The scorer network's estimate of boundary accuracy, 0 to 1; higher is better."],
-  SF: ["Fine score", "P × CD, 0 to 1; higher is better."],
+  SC: ["Coarse score", "AC × CD, the whole mask judged by its reference, 0 to 1; higher is better."],
+  P: ["Predicted accuracy", "The boundary accuracy that the scorer network expects of such a mask, 0 to 1; higher is better."],
+  SF: ["Fine score", "P × CD, the whole mask judged by the scorer network, 0 to 1; higher is better."],
 };
 
 /** Elements for the details panel; `labels` may still be null while the mask loads. */
@@ -26,14 +27,42 @@ export function detailsOf(row, setup, labels) {
     section("In the mask", inMask.length
       ? el("table", { class: "tm-table" }, inMask.map(([id, share]) => el("tr", {}, el("td", {}, chip(id)), el("td", { class: "number", title: "Share of the image's pixels" }, `${formatNumber(100 * share, 1)} %`))))
       : el("p", { class: "tm-faint" }, labels ? "Background only." : "Loading…")),
-    section("Scores", el("table", { class: "tm-table" }, Object.keys(SCORES).filter((name) => name in row.scores).map((name) =>
-      el("tr", { title: SCORES[name][1] }, el("td", {}, SCORES[name][0], el("span", { class: "tm-faint" }, ` ${name}`)),
-        el("td", { class: "cu-meter" }, el("i", { style: { width: `${100 * Math.min(1, row.scores[name])}%` } })),
-        el("td", { class: "number" }, formatNumber(row.scores[name], 2)))))),
+    section("Scores", scoresOf(row), earlier(row)),
     section("Why here", el("p", {}, capital(row.why))),
     section("Made by", el("p", {}, row.method), el("p", { class: "tm-faint tm-mono", title: "sha256 of the mask that a decision names" }, `mask ${row.digest.slice(0, 12)}`),
       el("p", { class: "tm-faint" }, `${row.width} × ${row.height} pixels`)),
   ];
+}
+
+function scoresOf(row) {
+  const known = Object.keys(SCORES).filter((name) => name in row.scores);
+  if (!known.length) return el("p", { class: "tm-faint" }, "Not scored yet.");
+  return el("table", { class: "tm-table" }, known.map((name) => {
+    const [title, about] = SCORES[name];
+    return el("tr", { title: about, dataset: { score: name }, "aria-describedby": `cu-about-${name}` },
+      el("td", {}, el("span", { class: "cu-score-name" }, name), " ", title, el("span", { class: "tm-visually-hidden", id: `cu-about-${name}` }, `. ${about}`)),
+      el("td", { class: "cu-meter" }, el("i", { style: { width: `${100 * Math.min(1, row.scores[name])}%` } })),
+      el("td", { class: "number" }, formatNumber(row.scores[name], 2)));
+  }));
+}
+
+/** Who gave which scores, read when it is opened: none is ever overwritten. */
+function earlier(row) {
+  if (!Object.keys(row.scores).length) return null;
+  const list = el("ol", { class: "cu-scorings" });
+  const show = async () => {
+    if (!node.open || list.childElementCount) return;
+    try {
+      const { scorings } = await getJSON(`curate/scores/${row.id}`);
+      list.replaceChildren(...scorings.map(({ run, scores, added }) => el("li", {},
+        el("b", {}, run ?? "Inspect or import"), el("time", {}, new Date(added * 1000).toLocaleString("en-GB", { dateStyle: "medium", timeStyle: "short" })),
+        el("span", {}, Object.keys(SCORES).filter((name) => name in scores).map((name) => `${name} ${formatNumber(scores[name], 2)}`).join(", ")))));
+    } catch (error) {
+      list.replaceChildren(el("li", {}, error.message));
+    }
+  };
+  const node = el("details", { class: "cu-earlier", ontoggle: show }, el("summary", {}, "Who scored it, and when"), list);
+  return node;
 }
 
 function section(title, ...children) {

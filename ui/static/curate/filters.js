@@ -1,7 +1,7 @@
 // Order and filters of the queue.
 import { el } from "../ui.js";
 
-const ORDERS = { score: "Lowest score", best: "Highest score", newest: "Newest", random: "Random", name: "By name" };
+const ORDERS = { score: "Lowest score", best: "Highest score", fine: "Lowest SF", disagreement: "Largest |SC − SF|", tau: "Nearest to tau", newest: "Newest", random: "Random", name: "By name" };
 const VERDICTS = { undecided: "Undecided", accept: "Accepted", reject: "Rejected", fix: "Fixed", skip: "Skipped", all: "All" };
 const KEPT = "tagmask.curate.filters";
 
@@ -19,6 +19,7 @@ export function filterBar(onChange, filters) {
     return select;
   };
   const order = choice("order", "Order of the queue", ORDERS);
+  order.classList.add("cu-order");
   const verdict = choice("verdict", "Which verdict", VERDICTS);
   const tag = choice("tag", "Which tag", { "": "Any tag" });
   const run = choice("run", "Which run made it", { "": "Any run" });
@@ -34,7 +35,7 @@ export function filterBar(onChange, filters) {
     });
     return input;
   };
-  const element = el("div", { class: "cu-filters" }, verdict, order, tag, run, query, el("div", { class: "cu-range" }, bound("min_score", "From score"), bound("max_score", "To score")));
+  const element = el("div", { class: "cu-filters" }, order, verdict, tag, run, query, el("div", { class: "cu-range" }, bound("min_score", "From score"), bound("max_score", "To score")));
   return {
     element,
     update({ classes, runs }) {

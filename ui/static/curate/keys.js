@@ -3,7 +3,7 @@ import { el } from "../ui.js";
 
 const KEYS = [
   ["A", "Accept the mask"], ["X", "Reject it"], ["Space", "Skip it for now"], ["Z", "Undo your last decision, any number of times"],
-  ["→ ←", "Next, previous, without deciding"], ["H", "Hide the mask"], ["O", "Outline only"], ["+ −", "Mask opacity"], ["?", "This map"],
+  ["→ ←", "Next, previous, without deciding"], ["H", "Hide the mask"], ["O", "Outline only"], ["R", "The reference mask instead"], ["D", "Where mask and reference disagree"], ["+ −", "Mask opacity"], ["?", "This map"],
 ];
 
 /** Opens the map of keys; Escape closes it. */

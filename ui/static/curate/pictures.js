@@ -8,9 +8,9 @@ export class Pictures {
     this.cache = new Map();
   }
 
-  /** Resolves to {image: ImageBitmap, labels} of a queue row; fetched once, kept while recent. */
+  /** Resolves to {image: ImageBitmap, labels, reference} of a queue row; fetched once, kept while recent. */
   get(row) {
-    const key = `${row.image_digest}/${row.digest}`;
+    const key = `${row.image_digest}/${row.digest}/${row.reference_digest ?? ""}`;
     let entry = this.cache.get(key);
     if (entry) {
       this.cache.delete(key);
@@ -29,7 +29,7 @@ export class Pictures {
 }
 
 async function load(row) {
-  const [image, labels] = await Promise.all([
+  const [image, labels, { reference, trouble }] = await Promise.all([
     fetch(`/tagmask/files/${row.image_digest}`).catch(() => {
       throw new Error("The server does not answer.");
     }).then(async (response) => {
@@ -37,6 +37,18 @@ async function load(row) {
       return createImageBitmap(await response.blob(), { imageOrientation: "from-image" });
     }),
     fetchLabels(row.digest),
+    referenceOf(row),
   ]);
-  return { image, labels };
+  if (reference && (reference.width !== labels.width || reference.height !== labels.height)) {
+    return { image, labels, reference: null, trouble: "The reference mask has another size than the mask" };
+  }
+  return { image, labels, reference, trouble };
+}
+
+/** The reference mask, which a mask can be judged without: what keeps it away is a sentence, no error. */
+async function referenceOf(row) {
+  if (!row.reference_digest) return { reference: null, trouble: null };
+  return fetchLabels(row.reference_digest).then(
+    (reference) => ({ reference, trouble: null }),
+    () => ({ reference: null, trouble: "The reference mask could not be loaded" }));
 }

@@ -7,7 +7,7 @@ const AHEAD = 10;
 export class Queue {
   constructor(onChange) {
     this.onChange = onChange;
-    this.filters = { order: "score", seed: 1, verdict: "undecided", tag: null, run: null, min_score: null, max_score: null, query: "" };
+    this.filters = { order: "score", seed: 1, by: "SF", tau: 0.55, verdict: "undecided", tag: null, run: null, min_score: null, max_score: null, query: "" };
     this.rows = [];
     this.total = 0;
     this.at = 0;

@@ -6,6 +6,7 @@ import { Evaluation } from "./evaluation.js";
 import { Film } from "./film.js";
 import { copyText } from "./form.js";
 import { LogTail } from "./log.js";
+import { Offers } from "./offers.js";
 import { Plot } from "./plot.js";
 import { ACTIVE, chip, duration, figure, inFull, label, moment, RESUMABLE } from "./words.js";
 
@@ -13,7 +14,7 @@ const SILENT = 30;
 const LOWER_IS_BETTER = /loss|total|error|mae/;
 const LOOK_NAMES = { map_miou: "map mIoU", validation_miou: "validation mIoU", training_miou: "mIoU on training images", validation_max_f: "max F", validation_s: "S" };
 /** Recipes whose weights give no map of a tag: nothing to inspect or to make candidates with. */
-const WITHOUT_MAPS = ["saliency", "segment", "dsrg", "pipeline"];
+const WITHOUT_MAPS = ["saliency", "segment", "dsrg", "pipeline", "sal", "scorer", "score"];
 const PIPELINE = "pipeline";
 const OFFERS = ["labels", "fuse", PIPELINE];
 
@@ -32,6 +33,7 @@ export class Detail {
     this.film = new Film({ onStep: (step) => this.plot.mark(step), measured: (step) => this.#measured(step) });
     this.chain = new Chain();
     this.evaluation = new Evaluation();
+    this.offers = new Offers({ evaluation: this.evaluation, onJob: (id) => this.onChange(id), onBusy: () => this.job && this.#actions(), readOnly });
     this.numbers = el("div", { class: "tr-numbers" });
     this.told = el("ol", { class: "tr-told" });
     this.command = el("code", {});
@@ -64,6 +66,7 @@ export class Detail {
     this.film.pick(id);
     this.chain.pick();
     this.evaluation.pick();
+    this.offers.pick();
     this.drawn = false;
     this.node.hidden = true;
   }
@@ -213,6 +216,7 @@ export class Detail {
     } else if (job.state === "done" && OFFERS.includes(job.recipe)) {
       made.push(el("button", { type: "button", class: "tm-button primary tr-review", onclick: () => showTab("curate") }, "Review the candidates"));
     }
+    made.push(...this.offers.buttons(job, news.run));
     const now = made.map((each) => `${each.textContent}${each.disabled}`).join();
     if (this.actions.dataset.now === now && this.actions.dataset.job === String(job.id)) return;
     Object.assign(this.actions.dataset, { now, job: job.id });

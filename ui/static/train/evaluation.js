@@ -23,6 +23,8 @@ export class Evaluation {
   pick() {
     this.asked = "";
     this.parts = {};
+    this.others = [];
+    this.other.hidden = true;
     this.against = null;
     this.node.hidden = true;
   }
@@ -50,6 +52,22 @@ export class Evaluation {
     this.part.replaceChildren(...names.map((name) => el("option", { value: name }, TITLES[name] ?? name)));
     this.part.hidden = names.length < 2;
     if (names.length) this.#choose();
+  }
+
+  /** Whether there is another run to compare this one with. */
+  get comparable() {
+    return !this.node.hidden && !this.other.hidden;
+  }
+
+  /** Brings the comparison into view, with the newest of the other runs where none is chosen. */
+  compare() {
+    if (!this.comparable) return;
+    if (!this.other.value) {
+      this.other.selectedIndex = 1;
+      this.#compare();
+    }
+    this.node.scrollIntoView({ block: "start" });
+    this.other.focus();
   }
 
   #choose() {

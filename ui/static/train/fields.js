@@ -5,7 +5,13 @@ import { optionLabel } from "./words.js";
 const FIRST = ["from_", "method", "backbone", "device", "weights", "epochs", "seed"];
 const FIRST_OF_PIPELINE = ["method", "backbone", "saliency", "weights", "set_", "device", "seed"];
 const FIRST_OF_LABELS = ["weights", "fusion", "crf", "saliency", "device", "seed"];
-const WIDE = ["weights", "saliency", "from_", "affinity", "set_"];
+const FIRST_OF_SAL = ["from_", "scores", "policy", "by", "tau", "keep", "backbone", "weights", "epochs", "device", "seed"];
+const FIRST_OF_SCORE = ["from_", "scorer", "saliency", "crf", "device", "seed"];
+const FIRST_OF_SCORER = ["from_", "saliency", "crf", "epochs", "device", "seed"];
+const WIDE = ["weights", "saliency", "from_", "affinity", "set_", "scores", "scorer", "policy"];
+// What is given with --from are label maps, whatever network made them.
+const FROM_LABELS = ["score", "scorer"];
+const OF_SEVERAL = "scorer";
 // The kind of run that a recipe may go on from; others say so themselves (stands_on), or take any
 // run with attention maps.
 const GOES_ON_FROM = { dcsp: "dcsp" };
@@ -13,7 +19,7 @@ const FILE = "file:";
 
 /** Names of the options that a person sees first; every other one is under "All options". */
 export function firstOf(recipe) {
-  return { labels: FIRST_OF_LABELS, pipeline: FIRST_OF_PIPELINE }[recipe] ?? FIRST;
+  return { labels: FIRST_OF_LABELS, pipeline: FIRST_OF_PIPELINE, sal: FIRST_OF_SAL, score: FIRST_OF_SCORE, scorer: FIRST_OF_SCORER }[recipe] ?? FIRST;
 }
 
 /** The preset's own value of an option. */
@@ -40,6 +46,12 @@ export function field(option, { preset, value, setup, recipe, backbone, disabled
   }
   const control = option.name === "weights"
     ? weightsControl({ common, now, setup, recipe, backbone, tell })
+    : option.name === "from_" && recipe === OF_SEVERAL
+    ? several(common, setup.labelled, now, change)
+    : option.name === "scores"
+    ? chooser(common, [["", "Those beside the masks"], ...setup.scored.map(({ id, title }) => [id, title])], now, change)
+    : option.name === "scorer"
+    ? chooser(common, [["", setup.scorers.length ? "None: coarse scores alone" : "None yet: coarse scores alone"], ...setup.scorers.map(({ id, title }) => [id, title])], now, tell)
     : option.name === "from_"
     ? chooser(common, earlierRuns(setup, recipe), now, change)
     : option.name === "affinity"
@@ -49,6 +61,7 @@ export function field(option, { preset, value, setup, recipe, backbone, disabled
     : option.choices?.length
       ? chooser(common, option.choices.map((choice) => [choice, choice]), now, tell)
       : entry(common, option, now, tell);
+  if (control.tagName === "DIV") return el("div", { class: "tr-field wide", title }, el("span", {}, optionLabel(option.name)), control);
   return el("label", { class: `tr-field${WIDE.includes(option.name) ? " wide" : ""}${changed ? " changed" : ""}`, for: common.id, title },
     el("span", {}, optionLabel(option.name)), control);
 }
@@ -71,6 +84,18 @@ function chooser(common, pairs, now, tell) {
   return select;
 }
 
+/** Several of the runs that made labels, as boxes; the value is their ids with commas between. */
+function several(common, runs, now, change) {
+  const { id, ...others } = common;
+  const chosen = new Set(String(now).split(",").filter(Boolean));
+  const tell = () => change(runs.map((one) => one.id).filter((each) => chosen.has(each)).join(","));
+  return el("div", { class: "tr-several", role: "group", id, ...others },
+    runs.length ? runs.map((one) => {
+      const box = el("input", { type: "checkbox", checked: chosen.has(one.id), onchange: () => { chosen[box.checked ? "add" : "delete"](one.id); tell(); } });
+      return el("label", { class: "tr-check" }, box, el("span", {}, one.title));
+    }) : el("p", { class: "tm-faint" }, "No finished run made label maps yet."));
+}
+
 /** The affinity weights by which maps can walk. */
 function affinities(setup) {
   const known = setup.affinities ?? [];
@@ -79,6 +104,7 @@ function affinities(setup) {
 
 /** The runs that a recipe can learn from; of those that learn from masks, a snapshot's own first. */
 export function earlierRuns(setup, recipe) {
+  if (FROM_LABELS.includes(recipe)) return [["", setup.labelled.length ? "Choose a run" : "No finished run made label maps yet"], ...setup.labelled.map(({ id, title }) => [id, title])];
   if (learnsMasks(setup, recipe)) return [["", "The snapshot's own masks"], ...setup.labelled.map(({ id, title }) => [id, title])];
   const kind = setup.recipes[recipe]?.stands_on || GOES_ON_FROM[recipe];
   const runs = setup.weights.filter((one) => one.id.startsWith("run:") && (!kind || one.kind === kind));

@@ -1,6 +1,7 @@
 // The form on the left: what to train on, which recipe, with which numbers.
 import { api, el, formatNumber, getJSON, reviewer, toast } from "../ui.js";
 import { earlierRun, field, firstOf, presetValue } from "./fields.js";
+import { Preview } from "./preview.js";
 import { moment } from "./words.js";
 
 const TAGGED = "tagged";
@@ -16,6 +17,7 @@ export class Form {
     this.key = null;
     this.asked = 0;
     this.body = el("div", { class: "tr-form-body" });
+    this.rules = new Preview();
     this.command = el("code", { class: "tr-command-text" });
     this.copy = el("button", { type: "button", class: "tm-button quiet small", title: "Copy the command line", onclick: () => copyText(this.command.textContent) }, "Copy");
     this.train = el("button", { type: "submit", class: "tm-button primary tr-go", disabled: true }, "Train");
@@ -57,6 +59,8 @@ export class Form {
     if (this.recipe.presets.length) options.preset = this.preset;
     if (this.state.recipe === "labels" && !options.weights) options.weights = this.setup.weights.findLast((one) => one.id.startsWith("run:"))?.id ?? this.setup.weights[0]?.id ?? "";
     if (known.has("from_")) options.from_ ??= earlierRun(this.setup, this.state.recipe, this.state.data !== TAGGED);
+    // Of the masks that are learnt from, the scores that they were given last.
+    if (known.has("scores")) options.scores ??= this.setup.scored.find((one) => one.of && one.of === options.from_)?.id ?? "";
     return { recipe: this.state.recipe, data: this.state.data, options, reviewer: reviewer() };
   }
 
@@ -70,7 +74,7 @@ export class Form {
       return;
     }
     this.body.replaceChildren(this.#data(), this.#recipes(), this.#options(open));
-    this.train.textContent = { labels: "Make candidates", pipeline: "Run the pipeline" }[this.state.recipe] ?? "Train";
+    this.train.textContent = { labels: "Make candidates", pipeline: "Run the pipeline", score: "Score" }[this.state.recipe] ?? "Train";
     if (focused?.startsWith("tr-")) document.getElementById(focused)?.focus();
     this.#preview();
   }
@@ -88,7 +92,17 @@ export class Form {
       el("div", { class: "tr-freeze" },
         el("p", { title: "Candidates whose current decision is accept or fix; one mask an image goes into a snapshot" },
           el("b", { class: "tr-accepted" }, formatNumber(accepted)), accepted === 1 ? " mask accepted" : " masks accepted", setup.fixed ? `, ${formatNumber(setup.fixed)} fixed` : ""),
-        el("button", { type: "button", class: "tm-button small tr-freeze-go", disabled: !accepted || setup.read_only, title: accepted ? "Freeze the accepted masks into a snapshot that runs can train on" : "Accept some candidates in Curate first", onclick: () => this.#freeze() }, "Freeze accepted set")));
+        this.#freezeButton(accepted)));
+  }
+
+  /** A recipe that weighs masks by a policy has use for those that nobody accepted, too. */
+  #freezeButton(accepted) {
+    const { setup } = this;
+    const all = Boolean(setup.recipes[this.state.recipe]?.previews);
+    const [ready, title] = all
+      ? [setup.candidates, setup.candidates ? "Freeze every image that has a candidate, with its decision and its scores, into a snapshot" : "Make some candidates first"]
+      : [accepted, accepted ? "Freeze the accepted masks into a snapshot that runs can train on" : "Accept some candidates in Curate first"];
+    return el("button", { type: "button", class: "tm-button small tr-freeze-go", disabled: !ready || setup.read_only, title, onclick: () => this.#freeze(all) }, all ? "Freeze all candidates" : "Freeze accepted set");
   }
 
   #recipes() {
@@ -110,7 +124,7 @@ export class Form {
     const order = this.order().options;
     const value = (name) => order[name] ?? presetValue(all.find((option) => option.name === name) ?? {}, this.preset);
     const shown = (option) => field(option, {
-      preset: this.preset, value: (this.state.recipe === "labels" && option.name === "weights") || option.name === "from_" ? order[option.name] : this.options[option.name],
+      preset: this.preset, value: (this.state.recipe === "labels" && option.name === "weights") || ["from_", "scores"].includes(option.name) ? order[option.name] : this.options[option.name],
       setup: this.setup, recipe: this.state.recipe, backbone: value("backbone"),
       disabled: option.name === "epochs" && Number(value("steps")) > 0,
       change: (entered) => this.#enter(option, entered),
@@ -119,7 +133,8 @@ export class Form {
     const rest = all.filter((option) => !first.includes(option));
     const changed = rest.filter((option) => this.options[option.name] !== undefined).length;
     return el("section", {},
-      el("div", { class: "tr-fields" }, first.map(shown)),
+      // The rules stand below what decides them.
+      el("div", { class: "tr-fields" }, first.map((option) => [option.name === "backbone" ? this.rules.node : null, shown(option)])),
       rest.length ? el("details", { class: "tr-more", open },
         el("summary", {}, `All options (${rest.length})`, el("span", { class: "tm-badge tr-changed", hidden: !changed }, `${changed} changed`)),
         el("div", { class: "tr-fields" }, rest.map(shown))) : null,
@@ -175,6 +190,7 @@ export class Form {
 
   async #preview() {
     const turn = ++this.asked;
+    this.rules.ask(this.recipe, this.order(), this.setup.policies, this.state.data === TAGGED);
     try {
       const { command } = await getJSON("train/command", { order: JSON.stringify(this.order()) });
       if (turn !== this.asked) return;
@@ -207,10 +223,11 @@ export class Form {
     }
   }
 
-  async #freeze() {
-    const number = this.setup.snapshots.filter((one) => one.name.startsWith("Accepted")).length + 1;
+  async #freeze(all) {
+    const called = all ? "Candidates" : "Accepted";
+    const number = this.setup.snapshots.filter((one) => one.name.startsWith(called)).length + 1;
     try {
-      const frozen = await api("train/freeze", { name: `Accepted ${number}`, reviewer: reviewer() });
+      const frozen = await api("train/freeze", { name: `${called} ${number}`, reviewer: reviewer(), with_undecided: all });
       toast(frozen.new ? `Frozen as “${frozen.name}”: ${formatNumber(frozen.count)} images.` : `The same set is frozen already as “${frozen.name}”.`, "good");
       await this.onFrozen();
       this.#set({ data: frozen.digest });
@@ -221,7 +238,7 @@ export class Form {
 }
 
 // Options that are chosen from a list, whatever their type.
-const CHOSEN = ["weights", "saliency", "affinity", "from_"];
+const CHOSEN = ["weights", "saliency", "affinity", "from_", "scores", "scorer"];
 
 const PRESET_TITLES = {
   paper: "The paper's own numbers: a GPU and hours",

@@ -68,11 +68,14 @@ const OPTIONS = {
   labels: "Write label maps", learning_rate: "Learning rate", leave_out: "Classes left out", look: "Image size of the walk", new_rate: "New layers' rate, times", outside: "Background of branch C",
   part: "Part of the images", per: "Loss averages over", rates: "Dilations of the head", seed_crf: "CRF of the seeds", set_: "Options of one stage", size: "Sample size", spread: "Dilation factor", steps: "Steps (0: by epochs)", stride: "Stride of the maps",
   sure_background: "Sure background under", sure_object: "Sure object above",
+  attention_channels: "Attention channels", branch_sum: "Sum of branches", by: "Score", erase_above: "Erase above", keep: "Keep (0: by tau)", lambda_: "lambda, of attention", objectness_weight: "Weight of objectness (b)", per_class: "Each tag by itself",
+  policy: "Policy", reference_threshold: "Reference threshold", scorer: "Mask scorer", scores: "Scores", tau: "tau (−1: the paper's)",
   walk_alpha: "Walk: power of the background", walk_beta: "Walk: power of affinities", walk_steps: "Walk: steps", affinity: "Walk: affinity weights", warmup: "Warm-up steps", warmup_passes: "Warm-up passes", watch_every: "Look every, steps", watch_images: "Images looked at", workers: "Reading processes",
 };
 
 // Measures whose names hold words of the field.
 const MEASURES = {
+  AC: "Boundary accuracy (AC)", CD: "Class distribution (CD)", SC: "Coarse score (SC)", P: "Predicted accuracy (P)", SF: "Fine score (SF)",
   total: "Loss", crf: "CRF", images_per_second: "Images/s", tag_accuracy: "Tag accuracy", validation_accuracy: "Validation accuracy", miou: "mIoU", labels_miou: "Labels' mIoU", label_miou: "Labels' mIoU", map_miou: "Map mIoU", validation_miou: "Validation mIoU", training_miou: "mIoU on training images",
   validation_max_f: "Validation max F", validation_s: "Validation S", mae: "MAE", max_f: "Max F", max_f_at: "Max F at", s_measure: "S-measure", cues_miou: "Cues' mIoU", cues_1_miou: "Adapted cues' mIoU", cues_2_miou: "Twice adapted cues' mIoU",
   miou_round_0: "mIoU before adapting", miou_round_1: "mIoU once adapted", miou_round_2: "mIoU twice adapted", attention_miou: "Attention mIoU", attention_threshold: "Attention threshold", cam_miou: "CAM mIoU", cam_threshold: "CAM threshold",

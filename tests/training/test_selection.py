@@ -1,0 +1,252 @@
+"""Which mask stands for each image and what it weighs: runs, scores, snapshots and policies."""
+
+import hashlib
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from backend.errors import DataError
+from backend.labels import read_labels, write_labels
+from training.cli import main
+from training.errors import TrainingError
+from training.options import settle
+from training.recipes.sal import Sal
+from training.run import Run
+from training.selection import Selection, default_tau, read_scores, select
+
+SCORES = {"im0": 0.9, "im1": 0.55, "im2": 0.5, "im3": 0.5, "im4": 0.2, "im5": 0.0}
+DECIDED = ("accept", "fix", "reject", "undecided", "undecided", "undecided", None, None)
+
+
+def proxies(data: Path, out: Path, images: int = 7) -> Path:
+    """A run's labels of the first images, a class everywhere, and scores of the first six."""
+    for number in range(images):
+        write_labels(out / "labels" / f"im{number}.png", np.full((48, 48), 8, np.uint8))
+    lines = [{"image": name, "method": "dsrg", "SC": 1 - s, "SF": s} for name, s in SCORES.items()]
+    (out / "scores.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    return out
+
+
+def snapshot_of(data: Path, out: Path, *, candidates: bool = True) -> Path:
+    """A manifest over the eight images with the decisions above; masks accepted are the true ones,
+    candidates a class everywhere, scored as above. im6 has no candidate, im7 no tag either.
+    """
+    out.mkdir(parents=True)
+    offered = out / "offered.png"
+    write_labels(offered, np.full((48, 48), 12, np.uint8))
+
+    def file(path: Path) -> dict[str, str]:
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        return {"path": os.path.relpath(path, out), "digest": digest}
+
+    items = []
+    for number, verdict in enumerate(DECIDED):
+        name = f"im{number}"
+        image = file(data / "JPEGImages" / f"{name}.jpg")
+        mask = file(data / "SegmentationClass" / f"{name}.png")
+        has_mask = verdict in ("accept", "fix")
+        told: dict[str, Any] = {
+            "image": name, "file": image["path"], "sha256": image["digest"],
+            "tags": [] if number == 7 else [8], "truth": None,
+            "verdict": verdict if candidates or has_mask else None,
+            "mask": mask["path"] if has_mask else None,
+            "mask_sha256": mask["digest"] if has_mask else None,
+        }  # fmt: skip
+        if candidates and number < 6:
+            proposed = file(offered)
+            told["candidate"] = {
+                "mask": proposed["path"], "mask_sha256": proposed["digest"], "method": "dsrg",
+                "scores": {"SF": SCORES[name]},
+            }  # fmt: skip
+        items.append(told)
+    told = {"format": "tagmask-snapshot/1", "digest": "ab" * 32, "name": "s",
+            "classes": {"8": "cat", "12": "dog"}, "items": items}  # fmt: skip
+    (out / "manifest.json").write_text(json.dumps(told))
+    return out / "manifest.json"
+
+
+def chosen(data: Path, **given: object) -> Selection:
+    return select(settle(Sal, "scenes", given), Run("sal", data.parent / "unused", data=data))
+
+
+def rules(selection: Selection) -> list[str]:
+    return list(selection.rules.values())
+
+
+def test_a_run_is_judged_by_its_own_scores_and_ties_with_tau_are_kept(
+    tiny_voc: Path, tmp_path: Path
+):
+    run = proxies(tiny_voc, tmp_path / "run")
+    found = chosen(tiny_voc, from_=str(run))
+    assert found.tau == 0.55
+    assert rules(found) == ["above"] * 2 + ["below"] * 4 + ["unscored", "bare"]
+    assert [found.weight(f"im{number}") for number in range(8)] == [1, 1, 0, 0, 0, 0, 0, 0]
+    assert found.source.items[0].mask == run / "labels" / "im0.png"
+    assert chosen(tiny_voc, from_=str(run), tau=0.0).weight("im5") == 1
+    by_sc = chosen(tiny_voc, from_=str(run), by="SC", tau=0.8)
+    assert [name for name, rule in by_sc.rules.items() if rule == "above"] == ["im4", "im5"]
+
+
+@pytest.mark.parametrize(
+    ("keep", "tau", "kept"), [(1, 0.9, 1), (3, 0.5, 4), (4, 0.5, 4), (9, 0, 6)]
+)
+def test_tau_can_be_chosen_by_a_number_of_masks(
+    tiny_voc: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str],
+    keep: int, tau: float, kept: int,
+):  # fmt: skip
+    found = chosen(tiny_voc, from_=str(proxies(tiny_voc, tmp_path / "run")), keep=keep)
+    assert (found.tau, rules(found).count("above")) == (tau, kept)
+    said = capsys.readouterr().err
+    assert ("4 masks are kept, not 3 (--keep): 2 have the same SF, 0.5." in said) == (keep == 3)
+    assert ("Only 6 masks have a score" in said) == (keep == 9)
+
+
+def test_scores_of_another_folder_go_before_those_of_the_run(tiny_voc: Path, tmp_path: Path):
+    run = proxies(tiny_voc, tmp_path / "run")
+    told = [{"image": "im5", "SF": 1}, {"image": "im0", "SF": 0.1}]
+    text = "\n".join(map(json.dumps, told)) + "\n"
+    (tmp_path / "scored").mkdir()
+    (tmp_path / "scored" / "scores.jsonl").write_text(text)
+    for named in ("scored", "scored/scores.jsonl"):
+        found = chosen(tiny_voc, from_=str(run), scores=str(tmp_path / named))
+        assert [name for name, rule in found.rules.items() if rule == "above"] == ["im5"]
+        assert rules(found).count("unscored") == 5
+    with pytest.raises(TrainingError, match="There are no scores at nowhere"):
+        chosen(tiny_voc, from_=str(run), scores="nowhere")
+
+
+def test_lines_that_say_nothing_are_counted_and_the_last_of_two_counts(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    path = tmp_path / "scores.jsonl"
+    path.write_text(
+        '{"image": "a", "SF": 0.1}\n{"image": "a", "SF": 0.2}\n{"image": "b", "SC": 1}\n'
+        '{"image": "c", "SF": NaN}\n{"image": 7, "SF": 1}\n[1]\n{"image": "d", "SF": 0.'
+    )
+    assert read_scores(path, "SF", Run("sal", tmp_path)) == {"a": 0.2}
+    assert "4 lines of" in capsys.readouterr().err
+
+
+def test_the_papers_thresholds_are_those_of_table_iv():
+    found = [default_tau(by, trunk) for by in ("SF", "SC") for trunk in ("vgg16", "resnet101")]
+    assert found == [0.55, 0.85, 0.55, 0.80]
+
+
+COUNTS = {
+    "curated": ["accepted", "fixed", "rejected", "below", "below", "below", "bare", "bare"],
+    "accepted-only": ["accepted", "fixed", "rejected", *["undecided"] * 3, "bare", "bare"],
+    "scores-only": ["above", "above", "below", "below", "below", "below", "bare", "bare"],
+}
+
+
+@pytest.mark.parametrize("policy", COUNTS)
+def test_a_policy_takes_what_it_says_of_a_snapshot(tiny_voc: Path, tmp_path: Path, policy: str):
+    manifest = snapshot_of(tiny_voc, tmp_path / "snapshot")
+    found = chosen(manifest, policy=policy)
+    assert rules(found) == COUNTS[policy]
+    masks = [item.mask and read_labels(item.mask) for item in found.source.items]
+    offered = np.full((48, 48), 12)
+    for number, mask in enumerate(masks[:6]):
+        heeded = policy != "scores-only" and number < 2
+        truth = read_labels(tiny_voc / "SegmentationClass" / f"im{number}.png")
+        np.testing.assert_array_equal(mask, truth if heeded else offered)
+    assert masks[6:] == [None, None]
+    told = found.told()
+    assert sum(row["images"] for row in told["rules"]) == told["images"] == 8
+    assert told["weight"] == 2
+
+
+def test_a_lower_tau_takes_undecided_masks_beside_the_decided(tiny_voc: Path, tmp_path: Path):
+    manifest = snapshot_of(tiny_voc, tmp_path / "snapshot")
+    assert rules(chosen(manifest, tau=0.2))[:6] == [
+        "accepted", "fixed", "rejected", "above", "above", "below",
+    ]  # fmt: skip
+    # Of the three that nobody decided on.
+    assert chosen(manifest, keep=2).tau == 0.2
+    assert rules(chosen(manifest, selection=False)).count("all") == 3
+
+
+def test_a_run_may_stand_for_a_snapshots_candidates_and_brings_its_own_scores(
+    tiny_voc: Path, tmp_path: Path
+):
+    manifest = snapshot_of(tiny_voc, tmp_path / "snapshot")
+    run = proxies(tiny_voc, tmp_path / "run", images=8)
+    found = chosen(manifest, from_=str(run), tau=0.5)
+    assert rules(found) == [
+        "accepted", "fixed", "rejected", "above", "below", "below", "unscored", "unscored",
+    ]  # fmt: skip
+    assert found.source.items[3].mask == run / "labels" / "im3.png"
+    (run / "scores.jsonl").unlink()
+    with pytest.raises(TrainingError, match="None of the 5 masks that are judged by their score"):
+        chosen(manifest, from_=str(run))
+
+
+def test_an_older_snapshot_is_read_as_before(tiny_voc: Path, tmp_path: Path):
+    manifest = snapshot_of(tiny_voc, tmp_path / "snapshot", candidates=False)
+    found = chosen(manifest)
+    assert rules(found) == ["accepted", "fixed", *["bare"] * 6]
+    assert found.tau is None
+
+
+def test_true_masks_of_a_list_weigh_1_whatever_their_score(tiny_voc: Path, tmp_path: Path):
+    run = proxies(tiny_voc, tmp_path / "run")
+    lists = tmp_path / "voc"
+    lists.mkdir()
+    for each in tiny_voc.iterdir():
+        if each.name != "ImageSets":
+            (lists / each.name).symlink_to(each)
+    (lists / "ImageSets/Segmentation").mkdir(parents=True)
+    (lists / "ImageSets/Segmentation/train.txt").write_text("\n".join(f"im{n}" for n in range(8)))
+    (lists / "ImageSets/Segmentation/gold.txt").write_text("im5\nim7\n")
+    found = chosen(lists, from_=str(run), strong="gold")
+    assert [name for name, rule in found.rules.items() if rule == "true"] == ["im5", "im7"]
+    assert found.source.items[5].mask == lists / "SegmentationClass" / "im5.png"
+
+
+def test_mistakes_are_sentences(tiny_voc: Path, tmp_path: Path):
+    run = str(proxies(tiny_voc, tmp_path / "run"))
+    with pytest.raises(TrainingError, match="--keep 3 finds tau by itself"):
+        chosen(tiny_voc, from_=run, keep=3, tau=0.5)
+    with pytest.raises(TrainingError, match=r"No mask is left to learn from\.(.|\n)*6  .*below"):
+        chosen(tiny_voc, from_=run, tau=1.0)
+    with pytest.raises(TrainingError, match="No mask is left"):
+        chosen(tiny_voc, from_=run, policy="accepted-only")
+    with pytest.raises(TrainingError, match="has no labels"):
+        chosen(tiny_voc, from_=str(tmp_path))
+    with pytest.raises(DataError, match="no split gold"):
+        chosen(tiny_voc, from_=run, strong="gold")
+
+
+@pytest.fixture
+def told(tiny_voc: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Callable:
+    """What `sal --dry-run` prints of a snapshot: its lines, and the last one read."""
+
+    def ask(*more: str) -> tuple[list[str], dict[str, Any]]:
+        manifest = tmp_path / "snapshot" / "manifest.json"
+        if not manifest.exists():
+            snapshot_of(tiny_voc, tmp_path / "snapshot")
+        out = tmp_path / "run"
+        words = ["sal", "--data", str(manifest), "--out", str(out), "--preset", "scenes"]
+        assert main([*words, "--dry-run", *more]) == 0
+        assert not out.exists()
+        *lines, last = capsys.readouterr().out.splitlines()
+        return lines, json.loads(last)
+
+    return ask
+
+
+def test_a_dry_run_shows_how_many_images_each_rule_takes_and_makes_nothing(told: Callable):
+    lines, table = told("--tau", "0.5")
+    assert lines[0].startswith("Policy curated: Accepted and fixed masks teach")
+    assert lines[0].endswith(" tau is 0.5, of SF.")
+    assert "      1       1  above: its score is at least tau" in lines
+    assert [(row["rule"], row["images"]) for row in table["rules"]] == [
+        ("fixed", 1), ("accepted", 1), ("above", 1), ("below", 2), ("rejected", 1), ("bare", 2),
+    ]  # fmt: skip
+    _, other = told("--policy", "scores-only", "--keep", "2")
+    assert (other["policy"], other["tau"], other["weight"]) == ("scores-only", 0.55, 2)
