@@ -23,7 +23,7 @@ ROWS = ROOT / "benchmarks" / "rows" / "pipeline"
 TABLE = ROOT / "benchmarks" / "pipeline.md"
 
 # DCSP's own network has the ASPP head, so its fully supervised twin has it, too.
-ASPP = ("segmenter.head=aspp", "segmenter.head_channels=64")
+ASPP = ("segmenter.head=aspp", "segmenter.head_channels=0", "segmenter.spread=0.34")
 PIPELINES = (
     Wanted("full", "full", "fit", "val"),
     Wanted("full-aspp", "full", "fit", "val", ASPP),

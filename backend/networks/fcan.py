@@ -108,6 +108,22 @@ class Fcan(DeepLab):
         seen = self(images)
         return ClassifierOutput(seen.scores, seen.maps)
 
+    @torch.no_grad()
+    def level(self, mean: torch.Tensor, deviation: torch.Tensor) -> None:
+        """Rewrites the last layers so that logits of this mean and deviation a channel (C+1,) come
+        to mean 0 and deviation 1, and the maps stay as they are. A channel that is constant keeps
+        its scale.
+        """
+        scale = torch.where(deviation > 0, deviation, 1).to(self.attention.weight)
+        mean = mean.to(scale)
+        for each in self.branches:
+            layer = each[-1]  # type: ignore[index]
+            layer.weight /= scale[:, None, None, None]
+            layer.bias /= scale
+        self.branches[0][-1].bias -= mean / scale  # type: ignore[index, union-attr, operator]
+        self.attention.bias += self.attention.weight[:, :, 0, 0] @ mean  # type: ignore[operator]
+        self.attention.weight *= scale[None, :, None, None]
+
     def pooled(self, maps: torch.Tensor) -> torch.Tensor:
         """Scores (N,C) of class maps (N,C,h,w)."""
         return maps.mean(dim=(2, 3)) if self.pooling == "average" else maps.amax(dim=(2, 3))

@@ -220,6 +220,26 @@ def test_a_run_takes_the_attention_network_of_another(apart: Path, scenes: Path,
     assert {(each["phase"], each["steps"]) for each in told} == {("joint-0", 2)}
 
 
+def test_levelled_logits_begin_the_joint_training_at_a_scale_of_1(
+    apart: Path, scenes: Path, tmp_path: Path
+):
+    flags = ["--from", str(apart), "--adapt", "0", "--learning-rate", "0"]
+    looked = open_source(scenes).items[:6]
+    images = torch.stack(
+        [load(apart)[1].normalisation.tensor(read_image(item.image)) for item in looked]
+    )
+    seen = {}
+    for name, more in (("as taught", []), ("levelled", ["--level-logits"])):
+        network = load(dcsp(scenes, tmp_path / name, *flags, *more))[0]
+        with torch.inference_mode():
+            seen[name] = network(images)
+    torch.testing.assert_close(seen["levelled"].maps, seen["as taught"].maps, atol=1e-5, rtol=1e-4)
+    scale = {name: each.segmentation.std(dim=(0, 2, 3)) for name, each in seen.items()}
+    # The two steps move the statistics of the norm a little.
+    assert scale["as taught"].min() < 0.5
+    assert 0.7 < scale["levelled"].min() < scale["levelled"].max() < 1.8
+
+
 @pytest.mark.parametrize(
     ("flags", "sentence"),
     [
