@@ -4,7 +4,7 @@ One network for attention and segmentation: at test time the last layer is left 
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import torch
 from torch import nn
@@ -116,12 +116,14 @@ class Fcan(DeepLab):
         """
         scale = torch.where(deviation > 0, deviation, 1).to(self.attention.weight)
         mean = mean.to(scale)
-        for each in self.branches:
-            layer = each[-1]  # type: ignore[index]
+        for number, branch in enumerate(self.branches):
+            layer = cast(nn.Conv2d, cast(nn.Sequential, branch)[-1])
+            bias = cast(torch.Tensor, layer.bias)
             layer.weight /= scale[:, None, None, None]
-            layer.bias /= scale
-        self.branches[0][-1].bias -= mean / scale  # type: ignore[index, union-attr, operator]
-        self.attention.bias += self.attention.weight[:, :, 0, 0] @ mean  # type: ignore[operator]
+            # The branches are summed, so one of them moves all.
+            bias -= 0 if number else mean
+            bias /= scale
+        cast(torch.Tensor, self.attention.bias).add_(self.attention.weight[:, :, 0, 0] @ mean)
         self.attention.weight *= scale[None, :, None, None]
 
     def pooled(self, maps: torch.Tensor) -> torch.Tensor:
