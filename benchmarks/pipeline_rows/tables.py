@@ -26,8 +26,8 @@ def table(found: Found, seed: int) -> str:
         "are mIoU in per cent.",
         "## Tags alone",
         "Proxy labels against the true masks of the list `train`, 266 photographs, which teach "
-        "nothing. The segmenter's predictions for the 132 of `test` are palette PNGs under "
-        "`build/`; their truth is not here.",
+        "nothing. The segmenter's predictions for the 132 of `test`, palette PNGs, are in "
+        "[predictions/](predictions), a zip a method; their truth is not here.",
         labels(found),
         "## Beside full supervision",
         "The same segmenter taught by the tags of the list `fit`, 200 photographs, and by their "
@@ -74,7 +74,7 @@ def supervision(found: Found) -> str:
         part = 100 * one / other
         verdict = "reaches 90 %" if part >= EXPECTED else "below 90 %"
         lines.append(
-            f"| {title} | {labels_miou(weak):.1f} | {one:.1f} | {other:.1f} | {part:.0f} % "
+            f"| {title} | {labels_miou(weak):.1f} | {one:.1f} | {other:.1f} | {part:.1f} % "
             f"| {verdict} |"
         )
     return "\n".join(lines)
