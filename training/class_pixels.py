@@ -83,8 +83,8 @@ class CueMaker:
     def choose_saliency(self, spec: str, thresholds: Sequence[float], processes: int) -> None:
         """Says where saliency comes from and what is erased before the second and further looks.
 
-        Raises SaliencyError where there is no such source, TrainingError where a folder has no map
-        of any image.
+        Raises SaliencyError where there is no such source or its first map cannot be used,
+        TrainingError where a folder has no map of any image.
         """
         gpu = self.bench.fabric.device.type == "cuda"
         self._source = saliency_source(spec, "cuda" if gpu else "cpu")
@@ -92,12 +92,16 @@ class CueMaker:
         # A GPU serves one process best, and this one has it already.
         self._processes = 1 if gpu and self._source.digest else processes
         names = [item.name for item in self.images.items]
-        if len(self._source.missing(names)) == len(names):
+        missing = self._source.missing(names)
+        if len(missing) == len(names):
             raise TrainingError(
                 f"None of the {len(names)} images has a saliency map in {spec.partition(':')[2]} "
                 f"({names[0]}.png was looked for). Name with --saliency the folder of their maps, "
                 "or another source."
             )
+        if self._source.maps is not None:
+            # A folder in colour is no folder of saliency maps: said now, not behind a training.
+            self._source.maps(next(name for name in names if name not in set(missing)))
 
     def first_cues(self, network: Fcan) -> dict[str, float]:
         """Writes the saliency, the attention maps and Algorithm 1's labels of every image; what

@@ -343,9 +343,13 @@ def test_saliency_of_a_folder_is_taken_as_it_is_and_what_lacks_it_teaches_its_ta
 def test_saliency_that_cannot_be_had_is_refused_before_anything_is_trained(
     scenes: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
-    maps = tmp_path / "maps"
+    maps, coloured = tmp_path / "maps", tmp_path / "coloured"
     maps.mkdir()
+    coloured.mkdir()
+    name = open_source(scenes).items[4].name
+    cv2.imwrite(str(coloured / f"{name}.png"), np.full((8, 8, 3), (0, 90, 200), np.uint8))
     for where, sentence in (
+        (f"folder:{coloured}", "is in colour; a saliency map is grey"),
         (f"folder:{maps}", "None of the 10 images has a saliency map"),
         ("folder:/nowhere", "There is no folder of saliency maps"),
         ("network:/nowhere", "There is no saliency network here"),
