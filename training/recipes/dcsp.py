@@ -54,7 +54,7 @@ class Dcsp(MaskLearning):
         "passes of the attention network, where --fcan-steps is 0",
         minimum=1,
         maximum=100_000,
-        light=12,
+        light=16,
         scenes=12,
     )
     fcan_layers: str = option(
@@ -113,8 +113,8 @@ class Dcsp(MaskLearning):
     )
     level_logits: bool = option(
         False,
-        "before the joint training, bring each channel of the logits, which the tags alone have "
-        "taught, to mean 0 and deviation 1, and let the last layer make up for it",
+        "before the joint training, bring the logits, which the tags alone have taught, to mean 0 "
+        "and deviation 1, and the class maps to deviation 1; what they say of the tags stays",
         light=True,
     )
     classification_loss: bool = option(True, "l_c of the joint training", section="DCSP Eq. 2")
@@ -150,7 +150,7 @@ class Dcsp(MaskLearning):
     batch: int = restated(MaskLearning, "batch", 10, "DCSP 5.1", light=10, scenes=32)
     steps: int = restated(MaskLearning, "steps", 10000, "DCSP 5.1: each round", light=0, scenes=0)
     epochs: int = restated(MaskLearning, "epochs", 8, light=20, scenes=6)
-    learning_rate: float = restated(MaskLearning, "learning_rate", 1e-3, "DCSP 5.1", light=3e-3)
+    learning_rate: float = restated(MaskLearning, "learning_rate", 1e-3, "DCSP 5.1", light=1e-3)
     momentum: float = restated(MaskLearning, "momentum", 0.9, "DCSP 5.1")
     weight_decay: float = restated(MaskLearning, "weight_decay", 5e-4, "DCSP 5.1")
     test_scales: tuple[float, ...] = restated(
@@ -277,24 +277,27 @@ def joint_rounds(
 
 
 def level(network: "Fcan", bench: "PhasedBench") -> None:
-    """Brings the logits to a scale at which l_s can begin, over a pass of training samples.
+    """Brings logits and maps to a scale at which l_c and l_s can begin together, over a pass of
+    training samples.
 
     The tags leave them at any: l_s then begins far above chance and undoes the trunk within an
-    epoch (docs/decisions/0010).
+    epoch, or l_c does not let it move (docs/decisions/0010).
     """
     import torch
 
-    count, total, squares = 0, torch.zeros(()), torch.zeros(())
+    cells = 0
+    total = products = torch.zeros(())
     for batch in islice(bench.batches.epoch(0), MOST_LEVELLED):
         bench.run.check()
         images = bench.normalisation.batch(batch.images)
         with torch.inference_mode():
-            logits = network(bench.fabric.to_device(images)).segmentation.double()
-        count += logits[:, 0].numel()
-        total = total.to(logits) + logits.sum(dim=(0, 2, 3))
-        squares = squares.to(logits) + logits.square().sum(dim=(0, 2, 3))
-    mean = total / count
-    network.level(mean, (squares / count - mean.square()).clamp(min=0).sqrt())
+            logits = network(bench.fabric.to_device(images)).segmentation
+        flat = logits.transpose(0, 1).flatten(1).double()
+        cells += flat.shape[1]
+        total = total.to(flat) + flat.sum(dim=1)
+        products = products.to(flat) + flat @ flat.T
+    mean = total / cells
+    network.level(mean, products / cells - torch.outer(mean, mean))
 
 
 def untrained(settings: Dcsp, classes: int) -> "Fcan":
