@@ -1,11 +1,15 @@
 """The run in --from: of the right recipe, at its end, and still the same where a run goes on."""
 
 import hashlib
+import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from training.errors import TrainingError
 from training.events import last_kind
-from training.run import read_config
+from training.run import PROVENANCE, Run, read_config
+from training.scores import SCORES
 
 MAPS = "maps"
 
@@ -33,6 +37,32 @@ def require_ended(folder: Path, recipe: str) -> None:
             f"{folder} is a run of '{recipe}' that is not finished: "
             f"{how.get(kind or '', 'it is still at work, or was killed')}. Wait for its end, or go "
             f"on with it: python -m training {recipe} --out {folder} --resume."
+        )
+
+
+def require_unchanged(folder: Path, made_of: Mapping[str, Mapping[str, Any]]) -> None:
+    """TrainingError where a run goes on with other things than it began with, by their digests in
+    its provenance.json: half of what it makes would be of the others.
+    """
+    try:
+        before = json.loads((folder / PROVENANCE).read_bytes())
+    except (OSError, ValueError):
+        return
+    for what, now in made_of.items():
+        earlier = before.get(what) if isinstance(before, dict) else None
+        if isinstance(earlier, dict) and earlier.get("digest") != now.get("digest"):
+            raise TrainingError(
+                f"The {what} is no longer what this run began with: its maps or weights have "
+                "changed. Put the first ones back, or start a new run in another --out."
+            )
+
+
+def require_no_labels(run: Run) -> None:
+    """TrainingError where a new run would take the labels that lie in its folder for its own."""
+    if not run.resume and ((run.folder / SCORES).exists() or any(run.folder.glob("labels/*.png"))):
+        raise TrainingError(
+            f"{run.folder} holds labels that this run has not made. Choose another --out, or move "
+            "labels/ and scores.jsonl away."
         )
 
 

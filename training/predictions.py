@@ -23,7 +23,7 @@ from backend.exchange.sources import Item, Source
 from backend.images import read_image, require_usable
 from backend.labels import write_heat, write_labels
 from backend.networks.normalisation import Normalisation
-from backend.refinement import CrfPool
+from backend.refinement import FOLDER_TIMEOUT, CrfPool
 from training import evaluations
 from training.loop import Clock
 from training.measures import Tally, result
@@ -104,7 +104,11 @@ def predict(
     left_out: dict[str, str] = {}
     written = 0
     with ExitStack() as opened:
-        pool = opened.enter_context(CrfPool(cores(), retries=1)) if crf and todo else None
+        pool = (
+            opened.enter_context(CrfPool(cores(), FOLDER_TIMEOUT, retries=1))
+            if crf and todo
+            else None
+        )
         painter = Painter(source, classes, limit_to_tags=limit_to_tags, crf=crf, pool=pool)
         for sentence in painter.notes:
             run.message(sentence)

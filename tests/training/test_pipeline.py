@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from backend.labels import read_labels
+from backend.labels import read_labels, write_labels
 from backend.weights import read_card
 from training.cli import main
 from training.pipeline import LOCK
@@ -131,6 +131,27 @@ def test_a_test_image_that_cannot_be_read_is_named_and_the_rest_is_predicted(
     assert {path.stem for path in (tmp_path / "out" / "predictions").iterdir()} == set(others)
     said = [event["text"] for event in events_of(tmp_path / "out") if event["kind"] == "message"]
     assert any(f"1 images are left out: {lost}" in text for text in said)
+
+
+def test_a_true_mask_that_cannot_be_used_is_named_and_ends_nothing(tmp_path: Path, scenes: Path):
+    data = tmp_path / "data"
+    shutil.copytree(scenes, data)
+    name = sorted(listed(scenes, "val"))[0]
+    mask = data / "SegmentationClass" / f"{name}.png"
+    write_labels(mask, np.full(read_labels(mask).shape, 99, np.uint8))
+    out = tmp_path / "out"
+    assert pipe(data, out) == 0
+    told = events_of(out)
+    said = [event["text"] for event in told if event["kind"] == "message"]
+    assert any(f"{name} is not measured" in text for text in said)
+    assert told[-1]["metrics"]["miou"] >= 0
+    # What another list left behind says nothing of these predictions.
+    assert (out / "evaluation" / "predictions.json").is_file()
+    for path in (data / "SegmentationClass").iterdir():
+        if path.stem in listed(scenes, "val"):
+            path.unlink()
+    assert pipe(data, out) == 0
+    assert not (out / "evaluation" / "predictions.json").exists()
 
 
 def test_a_dry_run_leaves_nothing_behind(

@@ -135,7 +135,7 @@ def run(settings: Labels, run: "Run") -> dict[str, Any]:
     from backend.exchange.sources import open_source
     from backend.inspection import Inspector, trained_with
     from backend.inspection import Settings as Stages
-    from backend.refinement import CrfPool
+    from backend.refinement import FOLDER_TIMEOUT, CrfPool
     from backend.saliency import saliency_source
     from backend.weights import load, shipped
     from training.labelling import label
@@ -188,7 +188,7 @@ def run(settings: Labels, run: "Run") -> dict[str, Any]:
     if done:
         run.message(f"{len(source.items) - len(todo)} images were done before; {len(todo)} remain.")
     tell_missing(run, saliency, todo, refuse=settings.missing_saliency == "refuse")
-    with CrfPool(settings.threads, retries=1) as pool:
+    with CrfPool(settings.threads, FOLDER_TIMEOUT, retries=1) as pool:
         available = pool.available
         if crf and not available:
             run.message(without_crf(settings, pool.reason))

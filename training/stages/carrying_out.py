@@ -9,6 +9,7 @@ from backend.errors import TagmaskError
 from backend.exchange.names import some
 from training import evaluations
 from training.errors import TrainingError
+from training.scores import SCORES
 from training.stages.board import Board, read_pipeline
 from training.stages.lock import held
 from training.stages.making import make
@@ -36,6 +37,8 @@ def carry_out(plan: Plan) -> dict[str, Any]:
     run.begun = True
     board = Board(run, _about(plan), found)
     plan.at.mkdir(parents=True, exist_ok=True)
+    if not any("labels" in stage.gives for stage in plan.stages):
+        _take_back_labels(run.folder)
     folders: dict[str, Path] = {}
     outcome: dict[str, Any] = {"metrics": {}, "weights": None, "maps": 0, "labels": 0}
     for verdict in found:
@@ -49,6 +52,13 @@ def carry_out(plan: Plan) -> dict[str, Any]:
             raise
     plan.files.save()
     return outcome
+
+
+def _take_back_labels(folder: Path) -> None:
+    """Removes proxy labels that another method has put out: this one makes none."""
+    shutil.rmtree(folder / LABELS, ignore_errors=True)
+    (folder / SCORES).unlink(missing_ok=True)
+    evaluations.forget(folder, LABELS)
 
 
 def clean_up(plan: Plan) -> None:
@@ -102,8 +112,10 @@ def _put_out(
         if without:
             run.message(f"{len(without)} images got no labels, 255 throughout: {some(without)}.")
         outcome["labels"] = len(plan.source.items) - len(without)
-        found = measured(made, folder, plan.source, plan.files, run.check)
-        if found is not None:
+        found = measured(made, folder, plan.source, plan.files, run.check, run.message)
+        if found is None:
+            evaluations.forget(run.folder, LABELS)
+        else:
             _figure(plan, board, stage, outcome, "labels_miou", found)
             evaluations.keep(run.folder, LABELS, found, of=plan.source.split or "all")
     if "predictions" in stage.gives:
@@ -112,8 +124,9 @@ def _put_out(
         publish_weights(folders[stage.on["run"]] / WEIGHTS, run.folder / WEIGHTS)
         outcome["weights"] = WEIGHTS
         outcome["metrics"]["images"] = len(plan.tested.items)
-        found = measured(made, folder, plan.tested, plan.files, run.check)
+        found = measured(made, folder, plan.tested, plan.files, run.check, run.message)
         if found is None:
+            evaluations.forget(run.folder, PREDICTIONS)
             run.message(
                 f"The list {plan.test} has no true masks, so its predictions are not measured."
             )
