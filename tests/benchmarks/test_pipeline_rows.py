@@ -45,9 +45,13 @@ def test_a_method_is_judged_beside_the_segmenter_that_is_its_own():
     }
     lines = table(found, 0).splitlines()
     said = {line.split("|")[1].strip(): line for line in lines if line.startswith("| ")}
-    assert said["OAA"] == "| OAA | 70.0 | 53.9 | 60.0 | 89.8 % | below 90 % |"
-    assert said["DCSP"] == "| DCSP | 70.0 | 36.1 | 40.0 | 90.2 % | reaches 90 % |"
-    assert said["SeeNet"] == "| SeeNet | not made | | | | |"
+    assert said["OAA"] == "| OAA | network | 70.0 | 53.9 | 60.0 | 89.8 % | below 90 % |"
+    assert said["DCSP"] == "| DCSP | network | 70.0 | 36.1 | 40.0 | 90.2 % | reaches 90 % |"
+    weak = table(
+        {("ecsnet", "fit"): row("ecsnet", "fit", 1), ("full", "fit"): row("full", "fit", 2)}, 0
+    )
+    assert "| ECS-Net | none | 70.0 | 1.0 | 2.0 | 50.0 % | below 90 % |" in weak
+    assert said["SeeNet"] == "| SeeNet | not made | | | | | |"
 
 
 @pytest.mark.parametrize(("digest", "packed"), [("d", True), ("another", False)])
