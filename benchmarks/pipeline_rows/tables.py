@@ -77,8 +77,8 @@ def supervision(found: Found) -> str:
         part = 100 * one / other
         verdict = "reaches 90 %" if part >= EXPECTED else "below 90 %"
         lines.append(
-            f"| {title} | {saliency(method, weak)} | {labels_miou(weak):.1f} | {one:.1f} | {other:.1f} | {part:.1f} % "
-            f"| {verdict} |"
+            f"| {title} | {saliency(method, weak)} | {labels_miou(weak):.1f} | {one:.1f} "
+            f"| {other:.1f} | {part:.1f} % | {verdict} |"
         )
     return "\n".join(lines)
 
