@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from backend.atomic import write_whole
-from backend.errors import ImageError
+from backend.errors import ImageError, SaliencyError
 from backend.exchange.names import some
 from backend.exchange.sources import Item, Source
 from backend.images import read_image, require_usable
@@ -100,8 +100,14 @@ class CueMaker:
                 "or another source."
             )
         if self._source.maps is not None:
-            # A folder in colour is no folder of saliency maps: said now, not behind a training.
-            self._source.maps(next(name for name in names if name not in set(missing)))
+            first = next(name for name in names if name not in set(missing))
+            try:
+                self._source.maps(first)
+            except SaliencyError as problem:
+                # One that is damaged is left out at its turn; one in colour tells of a folder of
+                # something else, which is said now, not behind a training.
+                if not isinstance(problem.__cause__, ImageError):
+                    raise
 
     def first_cues(self, network: Fcan) -> dict[str, float]:
         """Writes the saliency, the attention maps and Algorithm 1's labels of every image; what
