@@ -146,6 +146,17 @@ def test_an_image_in_which_nothing_is_salient_teaches_nothing(
     assert "1 saliency maps are zero everywhere: im1." in said
 
 
+def test_labels_that_teach_nothing_at_all_are_no_result(
+    run: Path, data: Path, salient: Path, tmp_path: Path, capsys
+):
+    for path in salient.iterdir():
+        cv2.imwrite(str(path), np.zeros((SIDE, SIDE), np.uint8))
+    assert fuse(run, data, tmp_path / "out", "--saliency", f"folder:{salient}") == 2
+    said = capsys.readouterr().err
+    assert "No image has a pixel of any tag" in said
+    assert "4 saliency maps are zero everywhere" in said
+
+
 def test_an_image_that_is_salient_throughout_gets_no_labels(
     run: Path, data: Path, salient: Path, tmp_path: Path
 ):

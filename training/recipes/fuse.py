@@ -140,13 +140,15 @@ def run(settings: Fuse, run: "Run") -> dict[str, Any]:
             work = stream(
                 run, todo, fuser, settings.threads, total=total, done=len(done), stage="fusing"
             )
-            flat = []
+            flat: list[str] = []
+            useful = bool(done)
             for each in work:
                 if each.flat:
                     flat.append(each.name)
                 if each.labels is None:
                     run.message(each.why_not)
                     continue
+                useful |= each.holds_a_class
                 if not each.holds_a_class:
                     run.message(f"{each.name} has no pixel of any tag, and teaches nothing.")
                 write_labels(run.folder / "labels" / f"{each.name}.png", each.labels)
@@ -158,6 +160,12 @@ def run(settings: Fuse, run: "Run") -> dict[str, Any]:
                 done[each.name] = line
         if flat:
             run.message(f"{len(flat)} saliency maps are zero everywhere: {some(flat)}.")
+    if done and not useful:
+        raise TrainingError(
+            "No image has a pixel of any tag, so there is nothing to learn from"
+            + (f": {len(flat)} saliency maps are zero everywhere. " if flat else ". ")
+            + "Give other maps with --saliency, or other thresholds."
+        )
     if not done:
         raise TrainingError(
             f"None of the {len(source.items)} images could be labelled; the messages say why."
