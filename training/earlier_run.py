@@ -40,21 +40,35 @@ def require_ended(folder: Path, recipe: str) -> None:
         )
 
 
-def require_unchanged(folder: Path, made_of: Mapping[str, Mapping[str, Any]]) -> None:
+def require_unchanged(
+    folder: Path, made_of: Mapping[str, Mapping[str, Any]], flags: Mapping[str, str]
+) -> None:
     """TrainingError where a run goes on with other things than it began with, by their digests in
     its provenance.json: half of what it makes would be of the others.
+
+    `flags` names the option that each thing came by.
     """
     try:
         before = json.loads((folder / PROVENANCE).read_bytes())
     except (OSError, ValueError):
         return
-    for what, now in made_of.items():
+    for what, flag in flags.items():
         earlier = before.get(what) if isinstance(before, dict) else None
-        if isinstance(earlier, dict) and earlier.get("digest") != now.get("digest"):
+        now = made_of.get(what, {})
+        if not isinstance(earlier, dict) or not isinstance(earlier.get("digest"), str):
+            continue
+        if earlier["digest"] != now.get("digest"):
             raise TrainingError(
-                f"The {what} is no longer what this run began with: its maps or weights have "
-                "changed. Put the first ones back, or start a new run in another --out."
+                f"This run began with the {what} {_named(earlier)}, but {flag} now names "
+                f"{_named(now)}. Put the first one back, or start a new run in another --out."
             )
+
+
+def _named(thing: Mapping[str, Any]) -> str:
+    """The name of weights, maps or saliency, and the beginning of their digest."""
+    digest = thing.get("digest")
+    name = thing.get("name") or thing.get("run") or "nothing"
+    return str(name) + (f" ({digest[:8]})" if digest else "")
 
 
 def require_no_labels(run: Run) -> None:

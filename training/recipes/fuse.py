@@ -116,10 +116,9 @@ def run(settings: Fuse, run: "Run") -> dict[str, Any]:
     saliency = saliency_source(settings.saliency, device(settings.device))
     told = {"name": saliency.name, "origin": saliency.origin, "digest": saliency.digest}
     attention = {**maps.origin, "digest": maps_digest(maps.folder)}
-    require_unchanged(run.folder, {"attention": attention, "saliency": told})
-    write_provenance(
-        run.folder, {"attention": attention, "saliency": told, "data": described(source)}
-    )
+    made_of = {"attention": attention, "saliency": told, "data": described(source)}
+    require_unchanged(run.folder, made_of, {"attention": "--from", "saliency": "--saliency"})
+    write_provenance(run.folder, made_of)
     done = already_done(run.folder)
     todo = [item for item in source.items if item.name not in done]
     if done:

@@ -9,6 +9,7 @@ from backend.errors import TagmaskError
 from backend.exchange.names import some
 from training import evaluations
 from training.errors import TrainingError
+from training.run import Run
 from training.scores import SCORES
 from training.stages.board import Board, read_pipeline
 from training.stages.lock import held
@@ -38,7 +39,7 @@ def carry_out(plan: Plan) -> dict[str, Any]:
     board = Board(run, _about(plan), found)
     plan.at.mkdir(parents=True, exist_ok=True)
     if not any("labels" in stage.gives for stage in plan.stages):
-        _take_back_labels(run.folder)
+        _take_back_labels(run)
     folders: dict[str, Path] = {}
     outcome: dict[str, Any] = {"metrics": {}, "weights": None, "maps": 0, "labels": 0}
     for verdict in found:
@@ -51,14 +52,18 @@ def carry_out(plan: Plan) -> dict[str, Any]:
             board.fail(stage.name, str(problem))
             raise
     plan.files.save()
+    if all(verdict.is_done for verdict in found):
+        run.message("Every stage was done, and nothing has changed: none was made again.")
     return outcome
 
 
-def _take_back_labels(folder: Path) -> None:
+def _take_back_labels(run: Run) -> None:
     """Removes proxy labels that another method has put out: this one makes none."""
-    shutil.rmtree(folder / LABELS, ignore_errors=True)
-    (folder / SCORES).unlink(missing_ok=True)
-    evaluations.forget(folder, LABELS)
+    if (run.folder / LABELS).is_dir():
+        run.message("The proxy labels of the pipeline that was here before are taken away.")
+        shutil.rmtree(run.folder / LABELS)
+    (run.folder / SCORES).unlink(missing_ok=True)
+    evaluations.forget(run.folder, LABELS)
 
 
 def clean_up(plan: Plan) -> None:
