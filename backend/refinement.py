@@ -25,7 +25,11 @@ from backend.errors import RefinementError
 from backend.maps import crf
 
 PROJECT_ROOT = Path(__file__).resolve().parents[1]
-_LENGTH = struct.Struct("<I")
+_LENGTH = struct.Struct("<Q")
+# A page's reader does not wait longer; work on a folder may, for the machine may be busy.
+PAGE_TIMEOUT, FOLDER_TIMEOUT = 60.0, 1800.0
+# Its time and memory grow with the area; larger photographs are refined at this longer side.
+LARGEST_FOR_CRF = 1024
 _SHUT_DOWN = "The dense CRF has been shut down with the program; start it again to refine masks."
 
 
@@ -41,7 +45,7 @@ class CrfPool:
     `retries`: how often an image is given to a new worker after one died over it.
     """
 
-    def __init__(self, processes: int = 1, timeout: float = 60.0, retries: int = 0) -> None:
+    def __init__(self, processes: int = 1, timeout: float = PAGE_TIMEOUT, retries: int = 0) -> None:
         if processes < 1 or timeout <= 0:
             raise ValueError(
                 "A CrfPool needs at least one process and a timeout above 0 s, "

@@ -8,7 +8,8 @@ with predictions for test, and over the list fit, with predictions for val, besi
 segmenter on the true masks of fit. Saliency is a network taught class-agnostic masks of other
 photographs (--ecssd), or --saliency classical. What is made already is not made again: stages are
 shared under --at. Rows are kept in benchmarks/rows/pipeline; --table prints them and runs nothing;
---write also writes benchmarks/pipeline.md.
+--write also writes benchmarks/pipeline.md, and the predictions for test that lie under --at as
+benchmarks/predictions/METHOD.zip.
 """
 
 import argparse
@@ -16,14 +17,16 @@ import subprocess
 import sys
 from pathlib import Path
 
+from benchmarks.pipeline_rows.packing import pack
 from benchmarks.pipeline_rows.rows import PRESET, ROOT, Wanted, carry_out, keep, kept
 from benchmarks.pipeline_rows.tables import TITLES, table
 
 ROWS = ROOT / "benchmarks" / "rows" / "pipeline"
 TABLE = ROOT / "benchmarks" / "pipeline.md"
+PREDICTIONS = ROOT / "benchmarks" / "predictions"
 
 # DCSP's own network has the ASPP head, so its fully supervised twin has it, too.
-ASPP = ("segmenter.head=aspp", "segmenter.head_channels=64")
+ASPP = ("segmenter.head=aspp", "segmenter.head_channels=0", "segmenter.spread=0.34")
 PIPELINES = (
     Wanted("full", "full", "fit", "val"),
     Wanted("full-aspp", "full", "fit", "val", ASPP),
@@ -65,6 +68,11 @@ def main() -> int:
     print(text)
     if given.write:
         TABLE.write_text(text + "\n", encoding="utf-8")
+        for each in PIPELINES:
+            row = found.get((each.name, each.split))
+            if each.test == "test" and row is not None:
+                folder = each.folder(given.at.absolute(), given.seed)
+                pack(folder, row, PREDICTIONS / f"{each.name}.zip")
     return 0
 
 

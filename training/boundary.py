@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from backend.errors import RefinementError
 from backend.maps.crf import PRESETS, CrfParameters
-from backend.refinement import CrfPool
+from backend.refinement import FOLDER_TIMEOUT, CrfPool
 from training.errors import TrainingError
 from training.seed_losses import GRID, LEAST
 
@@ -29,7 +29,7 @@ class Boundaries:
     """A dense CRF for batches; within it, its processes live."""
 
     def __init__(self, processes: int) -> None:
-        self._pool = CrfPool(processes, retries=1)
+        self._pool = CrfPool(processes, FOLDER_TIMEOUT, retries=1)
         self._threads = ThreadPoolExecutor(processes)
 
     def __enter__(self) -> Self:

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from backend.atomic import write_whole
-from backend.errors import ImageError
+from backend.errors import ImageError, SaliencyError
 from backend.exchange.names import some
 from backend.exchange.sources import Item, Source
 from backend.images import read_image, require_usable
@@ -83,8 +83,8 @@ class CueMaker:
     def choose_saliency(self, spec: str, thresholds: Sequence[float], processes: int) -> None:
         """Says where saliency comes from and what is erased before the second and further looks.
 
-        Raises SaliencyError where there is no such source, TrainingError where a folder has no map
-        of any image.
+        Raises SaliencyError where there is no such source or its first map cannot be used,
+        TrainingError where a folder has no map of any image.
         """
         gpu = self.bench.fabric.device.type == "cuda"
         self._source = saliency_source(spec, "cuda" if gpu else "cpu")
@@ -92,12 +92,22 @@ class CueMaker:
         # A GPU serves one process best, and this one has it already.
         self._processes = 1 if gpu and self._source.digest else processes
         names = [item.name for item in self.images.items]
-        if len(self._source.missing(names)) == len(names):
+        missing = self._source.missing(names)
+        if len(missing) == len(names):
             raise TrainingError(
                 f"None of the {len(names)} images has a saliency map in {spec.partition(':')[2]} "
                 f"({names[0]}.png was looked for). Name with --saliency the folder of their maps, "
                 "or another source."
             )
+        if self._source.maps is not None:
+            first = next(name for name in names if name not in set(missing))
+            try:
+                self._source.maps(first)
+            except SaliencyError as problem:
+                # One that is damaged is left out at its turn; one in colour tells of a folder of
+                # something else, which is said now, not behind a training.
+                if not isinstance(problem.__cause__, ImageError):
+                    raise
 
     def first_cues(self, network: Fcan) -> dict[str, float]:
         """Writes the saliency, the attention maps and Algorithm 1's labels of every image; what

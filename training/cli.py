@@ -28,6 +28,7 @@ from training.run import (
     make_folder,
     write_config,
 )
+from training.stages.stage import WITHOUT_EFFECT
 
 DRY_RUN = "--dry-run"
 # What a run's configuration says beside its settings.
@@ -245,7 +246,7 @@ def _as_before(earlier: dict[str, Any], recipe: Recipe, given: dict[str, Any]) -
             f"This run is of the recipe {earlier['recipe']}; resume it with `python -m training "
             f"{earlier['recipe']} --resume`."
         )
-    free = {each.name for each in fields(Machine)}
+    free = {each.name for each in fields(Machine)} | WITHOUT_EFFECT
     before = {name: earlier.get(name) for name in ABOUT}
     for each in options_of(recipe.settings):
         if each.name in earlier["settings"]:

@@ -1,11 +1,15 @@
 """The run in --from: of the right recipe, at its end, and still the same where a run goes on."""
 
 import hashlib
+import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from training.errors import TrainingError
 from training.events import last_kind
-from training.run import read_config
+from training.run import PROVENANCE, Run, read_config
+from training.scores import SCORES
 
 MAPS = "maps"
 
@@ -33,6 +37,46 @@ def require_ended(folder: Path, recipe: str) -> None:
             f"{folder} is a run of '{recipe}' that is not finished: "
             f"{how.get(kind or '', 'it is still at work, or was killed')}. Wait for its end, or go "
             f"on with it: python -m training {recipe} --out {folder} --resume."
+        )
+
+
+def require_unchanged(
+    folder: Path, made_of: Mapping[str, Mapping[str, Any]], flags: Mapping[str, str]
+) -> None:
+    """TrainingError where a run goes on with other things than it began with, by their digests in
+    its provenance.json: half of what it makes would be of the others.
+
+    `flags` names the option that each thing came by.
+    """
+    try:
+        before = json.loads((folder / PROVENANCE).read_bytes())
+    except (OSError, ValueError):
+        return
+    for what, flag in flags.items():
+        earlier = before.get(what) if isinstance(before, dict) else None
+        now = made_of.get(what, {})
+        if not isinstance(earlier, dict) or not isinstance(earlier.get("digest"), str):
+            continue
+        if earlier["digest"] != now.get("digest"):
+            raise TrainingError(
+                f"This run began with the {what} {_named(earlier)}, but {flag} now names "
+                f"{_named(now)}. Put the first one back, or start a new run in another --out."
+            )
+
+
+def _named(thing: Mapping[str, Any]) -> str:
+    """The name of weights, maps or saliency, and the beginning of their digest."""
+    digest = thing.get("digest")
+    name = thing.get("name") or thing.get("run") or "nothing"
+    return str(name) + (f" ({digest[:8]})" if digest else "")
+
+
+def require_no_labels(run: Run) -> None:
+    """TrainingError where a new run would take the labels that lie in its folder for its own."""
+    if not run.resume and ((run.folder / SCORES).exists() or any(run.folder.glob("labels/*.png"))):
+        raise TrainingError(
+            f"{run.folder} holds labels that this run has not made. Choose another --out, or move "
+            "labels/ and scores.jsonl away."
         )
 
 

@@ -39,6 +39,12 @@ def keep(folder: Path, name: str, found: Mapping[str, Any], *, of: str) -> None:
     write_whole(folder / FOLDER / f"{name}.json", json.dumps(told, ensure_ascii=False).encode())
 
 
+def forget(folder: Path, name: str) -> None:
+    """Removes what `keep` wrote of an earlier result that no longer stands."""
+    for suffix in (".csv", ".json"):
+        (folder / FOLDER / f"{name}{suffix}").unlink(missing_ok=True)
+
+
 def evaluate_run(run: "Run") -> None:
     """Measures the maps/ and labels/ that a recipe left, over the images that have a true mask.
 

@@ -7,6 +7,7 @@ files, so that nothing is looked at twice and many images stream.
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
+import cv2
 import numpy as np
 
 from backend.errors import ImageError, RefinementError, SaliencyError
@@ -14,6 +15,8 @@ from backend.images import read_image, require_usable
 from backend.labels import BACKGROUND, IGNORE
 from backend.maps import crf, fusion, scoring
 from backend.maps.attention import normalise, resize
+from backend.refinement import LARGEST_FOR_CRF
+from backend.saliency import why_flat
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,12 +54,16 @@ class Rules(Protocol):
 
 @dataclass(frozen=True)
 class Fused:
-    """The labels uint8 (H,W) of an image and their scores, or a sentence why there are none."""
+    """The labels uint8 (H,W) of an image and their scores, or a sentence why there are none.
+
+    flat: its saliency is zero everywhere.
+    """
 
     name: str
     labels: np.ndarray | None = None
     scores: dict[str, float] = field(default_factory=dict)
     why_not: str = ""
+    flat: bool = False
 
     @property
     def holds_a_class(self) -> bool:
@@ -92,24 +99,45 @@ class Fuser:
         try:
             image = require_usable(read_image(item.image), item.name)
             salient = self.saliency(image, name=item.name)
+            flat = why_flat(salient)
+            if flat and salient.max() > 0:
+                # Every pixel would be an object, and agree with the saliency perfectly.
+                return Fused(item.name, why_not=f"{item.name} is left out: its saliency is {flat}")
             heats = resize(self.maps.of(item), salient.shape)
             fused = labels_of(heats, salient, ids, self.rules)
             labels = self._refined(image, fused, ids)
             scores = self._scores(image, labels, salient, ids)
         except (ImageError, SaliencyError, RefinementError) as problem:
             return Fused(item.name, why_not=f"{item.name} is left out: {problem}")
-        made = Fused(item.name, labels, scores)
-        return made if made.holds_a_class else Fused(item.name, np.full_like(labels, IGNORE))
+        made = Fused(item.name, labels, scores, flat=bool(flat))
+        if made.holds_a_class:
+            return made
+        return Fused(item.name, np.full_like(labels, IGNORE), flat=bool(flat))
 
     def _refined(self, image: np.ndarray, labels: np.ndarray, ids: "Sequence[int]") -> np.ndarray:
         if self.refinement is None:
             return labels
         evidence = crf.probabilities_from_labels(labels, ids, self.confidence)
-        refined = self.pool.refine(image, evidence, self.refinement)
+        refined = self._at_size(image, evidence, self.refinement)
         found = crf.labels_from_probabilities(refined, ids)
         if self.keep_ignored:
             found[labels == IGNORE] = IGNORE
         return found
+
+    def _at_size(
+        self, image: np.ndarray, evidence: np.ndarray, parameters: crf.CrfParameters
+    ) -> np.ndarray:
+        """The CRF's probabilities (K,H,W); a large photograph is refined smaller, as predictions
+        are: the CRF's time and memory grow with its area.
+        """
+        height, width = image.shape[:2]
+        scale = LARGEST_FOR_CRF / max(height, width)
+        if scale >= 1:
+            return self.pool.refine(image, evidence, parameters)
+        across, down = max(1, round(width * scale)), max(1, round(height * scale))
+        small = cv2.resize(image, (across, down), interpolation=cv2.INTER_AREA)
+        refined = self.pool.refine(small, resize(evidence, (down, across)), parameters)
+        return resize(refined, (height, width))
 
     def _scores(
         self, image: np.ndarray, labels: np.ndarray, salient: np.ndarray, ids: "Sequence[int]"
@@ -119,7 +147,7 @@ class Fuser:
         """
         if self.refinement is not None:
             both = np.stack([1 - salient, salient])
-            background, foreground = self.pool.refine(image, both, self.refinement)
+            background, foreground = self._at_size(image, both, self.refinement)
             reference = foreground > background
         else:
             reference = salient > min(2 * float(salient.mean()), 0.9)

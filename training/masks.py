@@ -14,6 +14,7 @@ from backend.exchange.sources import Item, Source, open_source
 from backend.labels import BACKGROUND, IGNORE
 from training.errors import TrainingError
 from training.run import CONFIG, Run, read_config
+from training.sources import to_measure
 
 LABELS = "labels"
 READERS = 4
@@ -47,7 +48,7 @@ def open_masked(run: Run, earlier: str, strong: str) -> Masked:
             "--data is missing. Name a VOC devkit, a folder with tags.csv or a snapshot's "
             "manifest.json."
         )
-    whole = open_source(run.data, run.split)
+    whole = to_measure(open_source(run.data, run.split), run)
     for note in whole.notes:
         run.message(note)
     source = with_labels(whole, Path(earlier)) if earlier else whole

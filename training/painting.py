@@ -9,15 +9,13 @@ import torch
 from backend.exchange.names import some
 from backend.exchange.sources import Item, Source
 from backend.maps.crf import PRESETS, CrfParameters
-from backend.refinement import CrfPool
+from backend.refinement import LARGEST_FOR_CRF, CrfPool
 from training.errors import TrainingError
 from training.predicting import enlarged, label_map
 
 # A class that is nowhere more probable than this is no label of the CRF: with few labels it is
 # many times as fast, and such a class never wins a pixel.
 LEAST_FOR_CRF = 0.1
-# The CRF's time and memory grow with the area; larger photographs are refined at this longer side.
-LARGEST_FOR_CRF = 1024
 
 
 class Painter:

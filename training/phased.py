@@ -110,6 +110,10 @@ class PhasedBench(SegmentBench):
         self.run.message(f"The phase {name} is taken from {run} ({card.digest[:8]}).")
         write_whole(own, path.read_bytes())
 
+    def is_finished(self, name: str) -> bool:
+        """Whether a phase has left its network."""
+        return (self.run.folder / self.phases[name].folder / WEIGHTS).is_file()
+
     def train(
         self,
         name: str,

@@ -16,7 +16,7 @@ from training.events import EventWriter, Heartbeat
 from training.footprint import Footprint
 from training.options import PRESETS, options_of, settle, written_settings
 from training.pipeline_options import PIPELINE, Pipeline
-from training.run import Run, command_line, make_folder, write_config
+from training.run import Run, command_line, make_folder, require_folder, write_config
 from training.stages.carrying_out import carry_out, clean_up
 from training.stages.lock import held
 from training.stages.plan import EVERY_IMAGE, FULL, Plan, stages_of, told
@@ -102,6 +102,7 @@ def _asked(arguments: Sequence[str]) -> Asked:
         resume=True,
         command=command_line([PIPELINE.name, *arguments]),
     )
+    require_folder(folder)
     return Asked(settings, run, dry_run, clean)
 
 

@@ -1,8 +1,9 @@
 """What a network paints of every image of a data set, as files: OUT/IMAGE.png, at the image's size.
 
-Images are read ahead and files finished behind by threads, the dense CRF by processes, while the
-network goes on. A folder knows whose predictions it holds (`predicted.json`): those that are there
-are not made again, unless they are another network's.
+On a GPU images are read ahead and files finished behind by threads while the network goes on; on a
+CPU every few cores take an image the whole way, which keeps them busier than one image on them all.
+The dense CRF is left to processes. A folder knows whose predictions it holds (`predicted.json`):
+those that are there are not made again, unless they are another network's.
 """
 
 import os
@@ -23,7 +24,7 @@ from backend.exchange.sources import Item, Source
 from backend.images import read_image, require_usable
 from backend.labels import write_heat, write_labels
 from backend.networks.normalisation import Normalisation
-from backend.refinement import CrfPool
+from backend.refinement import FOLDER_TIMEOUT, CrfPool
 from training import evaluations
 from training.loop import Clock
 from training.measures import Tally, result
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
 READ_AHEAD = 4
+# Images on their way at a time on a CPU: each holds its views and what the network makes of them.
+MOST_LANES = 4
 
 Made = TypeVar("Made")
 
@@ -104,7 +107,11 @@ def predict(
     left_out: dict[str, str] = {}
     written = 0
     with ExitStack() as opened:
-        pool = opened.enter_context(CrfPool(cores(), retries=1)) if crf and todo else None
+        pool = (
+            opened.enter_context(CrfPool(cores(), FOLDER_TIMEOUT, retries=1))
+            if crf and todo
+            else None
+        )
         painter = Painter(source, classes, limit_to_tags=limit_to_tags, crf=crf, pool=pool)
         for sentence in painter.notes:
             run.message(sentence)
@@ -185,12 +192,20 @@ def in_turn(
     `slow`: finishing takes so long that every core is to work on it.
     """
     network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    threads = cores() if slow else 1
 
     def read(item: Item) -> tuple[np.ndarray, list[torch.Tensor]]:
         image = require_usable(read_image(item.image), item.name)
         return image, inputs(viewing.views(image), normalisation, viewing)
 
+    def whole(item: Item) -> Made:
+        image, given = read(item)
+        return finish(item, image, see(fabric, network, given, viewing))
+
+    lanes = min(MOST_LANES, torch.get_num_threads()) if fabric.device.type == "cpu" else 1
+    if lanes > 1:
+        yield from _in_lanes(run, whole, items, lanes)
+        return
+    threads = cores() if slow else 1
     finisher = ThreadPoolExecutor(threads)
     waiting: deque[tuple[Item, Future[Made] | str]] = deque()
     try:
@@ -199,17 +214,41 @@ def in_turn(
             try:
                 image, given = reading.result()
             except ImageError as problem:
-                waiting.append((item, f"{item.name} is left out: {problem}"))
+                waiting.append((item, _left_out(item, problem)))
             else:
                 values = see(fabric, network, given, viewing)
                 waiting.append((item, finisher.submit(finish, item, image, values)))
-            while len(waiting) > 2 * threads or (waiting and _is_done(waiting[0][1])):
+            while waiting and (len(waiting) > 2 * threads or _is_done(waiting[0][1])):
                 yield _outcome(*waiting.popleft())
         while waiting:
             run.check()
             yield _outcome(*waiting.popleft())
     finally:
         finisher.shutdown(cancel_futures=True)
+
+
+def _in_lanes(
+    run: Run, whole: Callable[[Item], Made], items: Sequence[Item], lanes: int
+) -> Iterator[Outcome[Made]]:
+    """Each item in order with what `whole` makes of it, by threads that share torch's cores."""
+    before = torch.get_num_threads()
+    workers = ThreadPoolExecutor(
+        lanes, initializer=torch.set_num_threads, initargs=(before // lanes,)
+    )
+    waiting: deque[tuple[Item, Future[Made] | str]] = deque()
+    try:
+        for item in items:
+            run.check()
+            waiting.append((item, workers.submit(whole, item)))
+            while waiting and (len(waiting) > 2 * lanes or _is_done(waiting[0][1])):
+                yield _outcome(*waiting.popleft())
+        while waiting:
+            run.check()
+            yield _outcome(*waiting.popleft())
+    finally:
+        workers.shutdown(cancel_futures=True)
+        # A thread's number is also that of every thread that is begun later.
+        torch.set_num_threads(before)
 
 
 def ahead(
@@ -238,8 +277,12 @@ def _outcome(item: Item, work: "Future[Made] | str") -> Outcome[Made]:
         return Outcome(item, work, None)
     try:
         return Outcome(item, None, work.result())
-    except RefinementError as problem:
-        return Outcome(item, f"{item.name} is left out: {problem}", None)
+    except (ImageError, RefinementError) as problem:
+        return Outcome(item, _left_out(item, problem), None)
+
+
+def _left_out(item: Item, problem: Exception) -> str:
+    return f"{item.name} is left out: {problem}"
 
 
 def cores() -> int:

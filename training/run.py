@@ -1,6 +1,7 @@
 """One execution of a recipe: its folder, its voice, and how it is asked to stop."""
 
 import json
+import os
 import shlex
 import signal
 import sys
@@ -147,6 +148,18 @@ def write_provenance(folder: Path, told: Mapping[str, Any]) -> None:
     """Writes where a run's weights, data and saliency come from to its provenance.json."""
     text = json.dumps(told, indent=2, ensure_ascii=False)
     write_whole(folder / PROVENANCE, text.encode() + b"\n")
+
+
+def require_folder(folder: Path) -> None:
+    """TrainingError where a run's folder is not to be had; makes nothing."""
+    standing = next(each for each in (folder, *folder.parents) if each.exists())
+    if not standing.is_dir():
+        why = f"{standing} is a file"
+    elif not os.access(standing, os.W_OK | os.X_OK):
+        why = f"{standing} may not be written"
+    else:
+        return
+    raise TrainingError(f"The folder {folder} cannot be made: {why}. Choose another --out.")
 
 
 def make_folder(folder: Path) -> None:

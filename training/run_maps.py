@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from backend.exchange.names import some
 from backend.labels import read_heat
 from backend.maps.attention import resize
 from training.errors import TrainingError
@@ -13,6 +14,7 @@ from training.run import read_config
 
 if TYPE_CHECKING:
     from backend.exchange.sources import Item, Source
+    from training.run import Run
 
 
 class RunMaps:
@@ -42,6 +44,19 @@ class RunMaps:
     def tags(self, item: "Item") -> list[int]:
         """The ids of an image's tags that the run has a map of, ascending."""
         return [id for id in item.tags if id in self.classes and self.path(item, id).is_file()]
+
+    def tell_missing(self, run: "Run", source: "Source") -> None:
+        """Names the images of which the run lacks the map of some tag, but not of all."""
+        short = [
+            item.name
+            for item in source.items
+            if 0 < len(self.tags(item)) < sum(tag in self.classes for tag in item.tags)
+        ]
+        if short:
+            run.message(
+                f"{len(short)} of {len(source.items)} images lack the map of one of their tags, "
+                f"whose object becomes background: {some(short)}."
+            )
 
     def of(self, item: "Item") -> np.ndarray:
         """The maps of those tags, float32 (K,h,w) in 0..1, all at the size of the largest."""

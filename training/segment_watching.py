@@ -19,6 +19,7 @@ from training.evaluation import confusion, miou
 from training.examples import Example
 from training.predicting import label_map
 from training.run import Run
+from training.sources import to_measure
 from training.watching import VALIDATION_SPLIT, Watcher
 
 if TYPE_CHECKING:
@@ -116,7 +117,7 @@ def held_out_with_truth(run: Run, taught: Source) -> Source | None:
         )
         return None
     try:
-        listed = open_source(run.data, VALIDATION_SPLIT)
+        listed = to_measure(open_source(run.data, VALIDATION_SPLIT), run)
     except DataError as problem:
         run.message(f"No validation mIoU is measured: {problem}")
         return None

@@ -1,14 +1,46 @@
 """The data set of a run: opened, cut to what tags can teach, and described for its record."""
 
 import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields
 from typing import Any
 
-from backend.errors import DataError
+import numpy as np
+
+from backend.errors import DataError, ImageError
 from backend.exchange.names import some
-from backend.exchange.sources import Source, open_source
+from backend.exchange.sources import Item, Source, open_source
 from backend.images import SMALLEST_SIDE, image_size
+from backend.labels import IGNORE
 from training.errors import TrainingError
 from training.run import Run
+
+
+@dataclass(frozen=True)
+class MeasuredSource(Source):
+    """A source whose true masks only measure: one that cannot be used is told once, and counts
+    nowhere.
+    """
+
+    tell: Callable[[str], None] = print
+    told: set[str] = field(default_factory=set, compare=False)
+
+    def truth(self, item: Item) -> np.ndarray:
+        """The true mask of an item, uint8 (H,W); 255 throughout where it cannot be used."""
+        try:
+            return super().truth(item)
+        except (DataError, ImageError) as problem:
+            width, height = image_size(item.image)
+            if item.name not in self.told:
+                self.told.add(item.name)
+                self.tell(f"{problem} {item.name} is not measured.")
+            return np.full((height, width), IGNORE, np.uint8)
+
+
+def to_measure(source: Source, run: Run) -> MeasuredSource:
+    """A source whose unusable true masks are told in the run's messages and end nothing."""
+    known = {each.name: getattr(source, each.name) for each in fields(Source)}
+    return MeasuredSource(**known, tell=run.message)
 
 
 def open_tagged(run: Run) -> tuple[Source, list[int]]:
@@ -23,7 +55,7 @@ def open_tagged(run: Run) -> tuple[Source, list[int]]:
             "--data is missing. Name a VOC devkit, a folder with tags.csv or a "
             "snapshot's manifest.json."
         )
-    whole = open_source(run.data, run.split)
+    whole = to_measure(open_source(run.data, run.split), run)
     for note in whole.notes:
         run.message(note)
     source = whole.tagged()

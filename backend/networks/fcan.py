@@ -4,7 +4,7 @@ One network for attention and segmentation: at test time the last layer is left 
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import torch
 from torch import nn
@@ -107,6 +107,31 @@ class Fcan(DeepLab):
         """The class maps, which do not depend on the tags (N,C) that are asked for."""
         seen = self(images)
         return ClassifierOutput(seen.scores, seen.maps)
+
+    @torch.no_grad()
+    def level(self, mean: torch.Tensor, covariance: torch.Tensor) -> None:
+        """Rewrites the last layers so that logits of this mean (C+1,) and covariance (C+1,C+1) come
+        to mean 0 and deviation 1, and the maps, all by one factor, to a mean variance of 1.
+
+        Which scores are above 0 and how the maps look once they are stretched stays as it is. What
+        is constant keeps its scale.
+        """
+        last = self.attention
+        weight, bias = last.weight[:, :, 0, 0], cast(torch.Tensor, last.bias)
+        mean, covariance = mean.to(weight), covariance.to(weight)
+        spread = covariance.diagonal()
+        scale = torch.where(spread > 0, spread, 1).sqrt()
+        of_maps = torch.einsum("kc,cd,kd->k", weight, covariance, weight).mean()
+        factor = torch.where(of_maps > 0, of_maps, 1).rsqrt()
+        for number, branch in enumerate(self.branches):
+            layer = cast(nn.Conv2d, cast(nn.Sequential, branch)[-1])
+            own = cast(torch.Tensor, layer.bias)
+            layer.weight /= scale[:, None, None, None]
+            # The branches are summed, so one of them moves all.
+            own -= 0 if number else mean
+            own /= scale
+        bias.add_(weight @ mean).mul_(factor)
+        last.weight *= factor * scale[None, :, None, None]
 
     def pooled(self, maps: torch.Tensor) -> torch.Tensor:
         """Scores (N,C) of class maps (N,C,h,w)."""

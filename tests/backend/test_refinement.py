@@ -179,6 +179,8 @@ def test_work_that_takes_too_long_is_stopped_and_the_pool_goes_on():
         with pytest.raises(RefinementError, match="took longer than 3 s"):
             pool.refine(*_toy(), ENDLESS)
         assert not _workers()
+        # A busy machine may take longer than that to start the next one.
+        pool._timeout = 60.0
         assert pool.refine(*_toy(), PRESETS["dcsp"]).shape == (3, 20, 30)
 
 

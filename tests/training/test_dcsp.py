@@ -220,6 +220,28 @@ def test_a_run_takes_the_attention_network_of_another(apart: Path, scenes: Path,
     assert {(each["phase"], each["steps"]) for each in told} == {("joint-0", 2)}
 
 
+def test_levelled_logits_begin_the_joint_training_at_a_scale_of_1(
+    apart: Path, scenes: Path, tmp_path: Path
+):
+    flags = ["--from", str(apart), "--adapt", "0", "--learning-rate", "0"]
+    looked = open_source(scenes).items[:6]
+    images = torch.stack(
+        [load(apart)[1].normalisation.tensor(read_image(item.image)) for item in looked]
+    )
+    seen = {}
+    for name, more in (("as taught", []), ("levelled", ["--level-logits"])):
+        network = load(dcsp(scenes, tmp_path / name, *flags, *more))[0]
+        with torch.inference_mode():
+            seen[name] = network(images)
+    factor = seen["levelled"].maps / seen["as taught"].maps
+    torch.testing.assert_close(factor, factor.mean().expand_as(factor), atol=0, rtol=1e-2)
+    assert factor.mean() > 0
+    scale = {name: each.segmentation.std(dim=(0, 2, 3)) for name, each in seen.items()}
+    # The two steps move the statistics of the norm a little.
+    assert scale["as taught"].min() < 0.5
+    assert 0.7 < scale["levelled"].min() < scale["levelled"].max() < 1.8
+
+
 @pytest.mark.parametrize(
     ("flags", "sentence"),
     [
@@ -323,9 +345,13 @@ def test_saliency_of_a_folder_is_taken_as_it_is_and_what_lacks_it_teaches_its_ta
 def test_saliency_that_cannot_be_had_is_refused_before_anything_is_trained(
     scenes: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
-    maps = tmp_path / "maps"
+    maps, coloured = tmp_path / "maps", tmp_path / "coloured"
     maps.mkdir()
+    coloured.mkdir()
+    name = open_source(scenes).items[4].name
+    cv2.imwrite(str(coloured / f"{name}.png"), np.full((8, 8, 3), (0, 90, 200), np.uint8))
     for where, sentence in (
+        (f"folder:{coloured}", "is in colour; a saliency map is grey"),
         (f"folder:{maps}", "None of the 10 images has a saliency map"),
         ("folder:/nowhere", "There is no folder of saliency maps"),
         ("network:/nowhere", "There is no saliency network here"),

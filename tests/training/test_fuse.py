@@ -1,16 +1,18 @@
 """`python -m training fuse`: a run's maps become proxy labels by each paper's rule."""
 
 import json
+from contextlib import closing
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
-from backend.labels import read_labels, write_heat
+from backend.labels import read_labels, write_heat, write_labels
 from backend.maps import crf, fusion
 from backend.maps.attention import normalise, resize
 from training.cli import main
+from training.events import EventWriter
 from training.run import write_config
 
 from .conftest import events_of, paint_voc
@@ -35,6 +37,8 @@ def run(data: Path, tmp_path: Path) -> Path:
         for tag in tags.split():
             write_heat(folder / "maps" / image / f"{tag}.png", random.random((6, 6)))
     write_config(folder, {"recipe": "oaa", "settings": {}})
+    with closing(EventWriter(folder)) as events:
+        events.write("finished")
     return folder
 
 
@@ -139,6 +143,97 @@ def test_an_image_in_which_nothing_is_salient_teaches_nothing(
     assert (labels_in(tmp_path / "out", "im1") == 255).all()
     said = [event["text"] for event in events_of(tmp_path / "out") if event["kind"] == "message"]
     assert "im1 has no pixel of any tag, and teaches nothing." in said
+    assert "1 saliency maps are zero everywhere: im1." in said
+
+
+def test_labels_that_teach_nothing_at_all_are_no_result(
+    run: Path, data: Path, salient: Path, tmp_path: Path, capsys
+):
+    for path in salient.iterdir():
+        cv2.imwrite(str(path), np.zeros((SIDE, SIDE), np.uint8))
+    assert fuse(run, data, tmp_path / "out", "--saliency", f"folder:{salient}") == 2
+    said = capsys.readouterr().err
+    assert "No image has a pixel of any tag" in said
+    assert "4 saliency maps are zero everywhere" in said
+
+
+def test_an_image_that_is_salient_throughout_gets_no_labels(
+    run: Path, data: Path, salient: Path, tmp_path: Path
+):
+    """It would be an object from edge to edge, with the best of scores."""
+    cv2.imwrite(str(salient / "im1.png"), np.full((SIDE, SIDE), 255, np.uint8))
+    assert fuse(run, data, tmp_path / "out", "--saliency", f"folder:{salient}") == 0
+    assert {path.stem for path in (tmp_path / "out" / "labels").iterdir()} == {"im0", "im2", "im3"}
+    said = " ".join(e["text"] for e in events_of(tmp_path / "out") if e["kind"] == "message")
+    assert "im1 is left out: its saliency is one everywhere" in said
+
+
+def test_a_large_photograph_is_refined_smaller(
+    run: Path, data: Path, salient: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    if reason := crf.missing():
+        pytest.skip(reason)
+    seen = []
+
+    def refine(pool, image, evidence, parameters):
+        seen.append((image.shape[:2], evidence.shape))
+        return evidence
+
+    monkeypatch.setattr("backend.refinement.CrfPool.refine", refine)
+    monkeypatch.setattr("training.fusing.LARGEST_FOR_CRF", 24)
+    words = ["--saliency", f"folder:{salient}", "--crf", "oaa"]
+    assert fuse(run, data, tmp_path / "out", *words) == 0
+    assert {size for size, _ in seen} == {(24, 24)}
+    assert {shape[1:] for _, shape in seen} == {(24, 24)}
+    assert labels_in(tmp_path / "out", "im2").shape == (SIDE, SIDE)
+
+
+def test_a_true_mask_that_cannot_be_used_is_told_and_ends_nothing(
+    run: Path, data: Path, salient: Path, tmp_path: Path
+):
+    write_labels(data / "SegmentationClass" / "im0.png", np.full((SIDE, SIDE), 99, np.uint8))
+    out = tmp_path / "out"
+    assert fuse(run, data, out, "--saliency", f"folder:{salient}") == 0
+    told = events_of(out)
+    assert told[-1]["metrics"]["label_miou"] > 0
+    said = [event["text"] for event in told if event["kind"] == "message"]
+    (about,) = [text for text in said if "im0 is not measured" in text]
+    assert "99" in about
+
+
+def test_labels_of_another_making_are_not_gone_on_with(
+    run: Path, data: Path, salient: Path, tmp_path: Path, capsys
+):
+    """A run that fails half way keeps its configuration, so that nothing else adopts its labels."""
+    out = tmp_path / "out"
+    whole = (run / "maps" / "im3" / "cat.png").read_bytes()
+    (run / "maps" / "im3" / "cat.png").write_bytes(whole[:-30])
+    words = ["--saliency", f"folder:{salient}", "--threads", "1"]
+    assert fuse(run, data, out, *words) == 2
+    assert len(list((out / "labels").glob("*.png"))) > 0
+    assert fuse(run, data, out, *words, "--fusion", "dcsp") == 2
+    (run / "maps" / "im3" / "cat.png").write_bytes(whole)
+    assert main(["fuse", "--out", str(out), "--resume"]) == 2
+    assert "This run began with the attention attention (" in capsys.readouterr().err
+    moved = tmp_path / "moved"
+    (moved / "labels").mkdir(parents=True)
+    write_labels(moved / "labels" / "im0.png", np.zeros((SIDE, SIDE), np.uint8))
+    assert fuse(run, data, moved, *words) == 2
+    assert "holds labels that this run has not made" in capsys.readouterr().err
+
+
+def test_a_run_that_is_not_finished_is_not_stood_on_and_a_missing_map_is_named(
+    run: Path, data: Path, salient: Path, tmp_path: Path, capsys
+):
+    (run / "maps" / "im2" / "dog.png").unlink()
+    assert fuse(run, data, tmp_path / "out", "--saliency", f"folder:{salient}") == 0
+    said = " ".join(e["text"] for e in events_of(tmp_path / "out") if e["kind"] == "message")
+    assert "1 of 4 images lack the map of one of their tags" in said
+    assert "background: im2." in said
+    with closing(EventWriter(run)) as events:
+        events.write("failed", error="no more")
+    assert fuse(run, data, tmp_path / "again", "--saliency", f"folder:{salient}") == 2
+    assert "is not finished: it failed" in capsys.readouterr().err
 
 
 def test_images_without_saliency_or_maps_are_named_and_the_rest_is_labelled(

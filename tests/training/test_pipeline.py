@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from backend.labels import read_labels
+from backend.labels import read_labels, write_labels
 from backend.weights import read_card
 from training.cli import main
 from training.pipeline import LOCK
@@ -71,6 +71,8 @@ def test_a_second_run_makes_nothing_again(piped: Path, scenes: Path):
     assert files(piped) == before
     after = [(folder_of(piped, name) / "stage.json").stat().st_mtime_ns for name in ALL]
     assert after == records
+    said = [event["text"] for event in events_of(piped) if event["kind"] == "message"]
+    assert said[-1] == "Every stage was done, and nothing has changed: none was made again."
 
 
 def test_what_is_spoilt_is_made_again_and_is_the_same(piped: Path, scenes: Path):
@@ -111,7 +113,9 @@ def test_a_stage_that_fails_ends_the_pipeline_with_its_sentence(
     more = ["--stages", str(piped / "stages"), "--saliency", f"folder:{tmp_path / 'none'}"]
     assert pipe(scenes, tmp_path / "out", *more) == 2
     sentence = "Proxy labels: None of the 10 images could be labelled; the messages say why."
-    assert f"tagmask: {sentence}" in capfd.readouterr().err
+    printed = capfd.readouterr().err
+    assert f"tagmask: {sentence}" in printed
+    assert printed.count("None of the 10 images could be labelled") == 1
     failed = events_of(tmp_path / "out")[-1]
     assert (failed["kind"], failed["error"]) == ("failed", sentence)
     assert states(tmp_path / "out") == {
@@ -133,9 +137,33 @@ def test_a_test_image_that_cannot_be_read_is_named_and_the_rest_is_predicted(
     assert any(f"1 images are left out: {lost}" in text for text in said)
 
 
+def test_a_true_mask_that_cannot_be_used_is_named_and_ends_nothing(tmp_path: Path, scenes: Path):
+    data = tmp_path / "data"
+    shutil.copytree(scenes, data)
+    name = sorted(listed(scenes, "val"))[0]
+    mask = data / "SegmentationClass" / f"{name}.png"
+    write_labels(mask, np.full(read_labels(mask).shape, 99, np.uint8))
+    out = tmp_path / "out"
+    assert pipe(data, out) == 0
+    told = events_of(out)
+    said = [event["text"] for event in told if event["kind"] == "message"]
+    assert any(f"{name} is not measured" in text for text in said)
+    assert told[-1]["metrics"]["miou"] >= 0
+    # What another list left behind says nothing of these predictions.
+    assert (out / "evaluation" / "predictions.json").is_file()
+    for path in (data / "SegmentationClass").iterdir():
+        if path.stem in listed(scenes, "val"):
+            path.unlink()
+    assert pipe(data, out) == 0
+    assert not (out / "evaluation" / "predictions.json").exists()
+
+
 def test_a_dry_run_leaves_nothing_behind(
     scenes: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
+    (tmp_path / "file").write_text("not a folder")
+    assert pipe(scenes, tmp_path / "file" / "out", "--dry-run") == 2
+    assert f"cannot be made: {tmp_path / 'file'} is a file." in capsys.readouterr().err
     assert pipe(scenes, tmp_path / "out", "--dry-run") == 0
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[:2] for line in lines[::2]] == [["make", name] for name in ALL]

@@ -35,7 +35,7 @@ OAA_PLUS = [
 DCSP = [
     *MACHINE, "--method", "dcsp", "--set", *short("joint"), "joint.fcan_steps=4",
     "joint.processes=1", "joint.head_channels=8", "joint.gamma=0.3", "joint.test_size=48",
-    "joint.test_scales=1",
+    "joint.test_scales=1", "joint.level_logits=yes",
 ]  # fmt: skip
 ECSNET = [
     *MACHINE, "--method", "ecsnet", "--set", *short("attention", "segmenter"),

@@ -4,6 +4,7 @@ import json
 import signal
 import tarfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -49,6 +50,16 @@ def segmenter(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
+@pytest.fixture(params=[1, 3], ids=["one image at a time", "three beside one another"])
+def lanes(request: pytest.FixtureRequest) -> Iterator[int]:
+    """How many cores the network may take, and so how many images are on their way."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(request.param)
+    yield request.param
+    assert torch.get_num_threads() == request.param
+    torch.set_num_threads(before)
+
+
 def painted(segmenter: Path, data: Path, out: Path, *more: str) -> int:
     named = ["--run", str(segmenter), "--data", str(data), "--out", str(out), "--device", "cpu"]
     return main(["predict", *named, *more])
@@ -59,7 +70,7 @@ def made(folder: Path) -> dict[str, bytes]:
 
 
 def test_every_image_gets_a_palette_png_of_its_own_size(
-    segmenter: Path, data: Path, tmp_path: Path
+    segmenter: Path, data: Path, tmp_path: Path, lanes: int
 ):
     assert painted(segmenter, data, tmp_path / "out") == 0
     assert list(made(tmp_path / "out")) == [f"im{number}" for number in range(8)]
@@ -148,8 +159,22 @@ def test_there_must_be_tags_to_limit_to(
     assert "has a tag to limit its labels to" in capsys.readouterr().err
 
 
+def test_images_beside_one_another_get_the_labels_that_they_get_in_turn(
+    segmenter: Path, data: Path, tmp_path: Path
+):
+    views = ["--scales", "0.75,1", "--flip"]
+    assert painted(segmenter, data, tmp_path / "turn", *views) == 0
+    before = torch.get_num_threads()
+    torch.set_num_threads(4)
+    try:
+        assert painted(segmenter, data, tmp_path / "beside", *views) == 0
+    finally:
+        torch.set_num_threads(before)
+    assert made(tmp_path / "beside") == made(tmp_path / "turn")
+
+
 def test_an_unreadable_image_is_named_and_the_others_are_made(
-    segmenter: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    segmenter: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], lanes: int
 ):
     data = paint_voc(tmp_path / "data", count=4)
     (data / "JPEGImages" / "im1.jpg").write_bytes(b"nothing of the kind")
@@ -178,7 +203,7 @@ def test_the_crf_draws_labels_to_the_edges(segmenter: Path, data: Path, tmp_path
 
 
 def test_an_image_whose_crf_fails_is_left_out_and_tried_the_next_time(
-    segmenter: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    segmenter: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lanes: int
 ):
     monkeypatch.setattr(crf, "missing", lambda: None)
     times = iter(range(100))
@@ -250,7 +275,7 @@ def test_a_saliency_network_paints_grey_maps(data: Path, tmp_path: Path):
     assert (heat[:, 36:] == 0).all()
 
 
-def test_a_run_that_is_asked_to_stop_stops_between_images(data: Path, tmp_path: Path):
+def test_a_run_that_is_asked_to_stop_stops_between_images(data: Path, tmp_path: Path, lanes: int):
     run = Run("test", tmp_path)
     run.stop.signal = 15
     with pytest.raises(Cancelled):
@@ -261,7 +286,7 @@ def test_a_run_that_is_asked_to_stop_stops_between_images(data: Path, tmp_path: 
     assert made(tmp_path) == {}
 
 
-def test_memory_holds_a_few_images_however_many_there_are(data: Path, tmp_path: Path):
+def test_memory_holds_a_few_images_however_many_there_are(data: Path, tmp_path: Path, lanes: int):
     """What was read is finished before much more is read."""
     alive: list[int] = []
     held = [0]
@@ -277,7 +302,7 @@ def test_memory_holds_a_few_images_however_many_there_are(data: Path, tmp_path: 
         Run("test", tmp_path), FABRIC, Counting(), source, {}, TORCHVISION, Viewing(), tmp_path,
         weights="half",
     )  # fmt: skip
-    assert max(alive) <= 5
+    assert max(alive) <= (5 if lanes == 1 else lanes)
 
 
 @pytest.fixture

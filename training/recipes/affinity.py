@@ -140,7 +140,7 @@ def run(settings: Affinity, run: "Run") -> dict[str, Any]:
     labels/IMAGE.png and the walked maps/IMAGE/CLASS.png."""
     from backend.networks.affinity import AffinityNet, pair_distances
     from backend.random_walk import RandomWalk
-    from backend.refinement import CrfPool
+    from backend.refinement import FOLDER_TIMEOUT, CrfPool
     from training.affinity_loss import affinity_losses
     from training.bench import Bench
     from training.earlier_run import maps_digest, require_ended
@@ -159,7 +159,7 @@ def run(settings: Affinity, run: "Run") -> dict[str, Any]:
     run.about["maps in --from"] = maps_digest(earlier)[:12]
     bench = Bench(settings, run)
     maps = RunMaps(settings.from_, bench.source, bench.class_ids)
-    with CrfPool(settings.threads, retries=1) as pool:
+    with CrfPool(settings.threads, FOLDER_TIMEOUT, retries=1) as pool:
         how = Sowing(
             seeding(settings, run, pool.reason),
             settings.low_alpha,

@@ -5,6 +5,7 @@ Chaudhry et al., Discovering Class-Specific Pixels for Weakly-Supervised Semanti
 """
 
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 KIND = "dcsp"
 FCAN = "fcan"
+MOST_LEVELLED = 200  # batches
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ class Dcsp(MaskLearning):
         "passes of the attention network, where --fcan-steps is 0",
         minimum=1,
         maximum=100_000,
-        light=12,
+        light=16,
         scenes=12,
     )
     fcan_layers: str = option(
@@ -109,6 +111,12 @@ class Dcsp(MaskLearning):
         "train on the cues; without it labels come of attention and saliency alone",
         section="DCSP Table 4",
     )
+    level_logits: bool = option(
+        False,
+        "before the joint training, bring the logits, which the tags alone have taught, to mean 0 "
+        "and deviation 1, and the class maps to deviation 1; what they say of the tags stays",
+        light=True,
+    )
     classification_loss: bool = option(True, "l_c of the joint training", section="DCSP Eq. 2")
     segmentation_loss: bool = option(True, "l_s of the joint training", section="DCSP Eq. 2")
     gradient: str = option(
@@ -134,15 +142,15 @@ class Dcsp(MaskLearning):
     # On 28 x 28 cells a dilation of 12 mostly sees padding.
     spread: float = restated(MaskLearning, "spread", 1.0, light=0.34, scenes=0.5)
     head_channels: int = restated(
-        MaskLearning, "head_channels", 0, "DCSP 5.1 (DeepLab-v2)", light=64, scenes=64
+        MaskLearning, "head_channels", 0, "DCSP 5.1 (DeepLab-v2)", light=0, scenes=64
     )
     # Two linear layers of N(0, 0.01) in a row let hardly any gradient through at first.
     head_start: str = restated(MaskLearning, "head_start", "gauss", light="he", scenes="he")
     size: int = restated(MaskLearning, "size", 321, "DCSP 5.1", light=224, scenes=96)
     batch: int = restated(MaskLearning, "batch", 10, "DCSP 5.1", light=10, scenes=32)
     steps: int = restated(MaskLearning, "steps", 10000, "DCSP 5.1: each round", light=0, scenes=0)
-    epochs: int = restated(MaskLearning, "epochs", 8, light=10, scenes=6)
-    learning_rate: float = restated(MaskLearning, "learning_rate", 1e-3, "DCSP 5.1")
+    epochs: int = restated(MaskLearning, "epochs", 8, light=20, scenes=6)
+    learning_rate: float = restated(MaskLearning, "learning_rate", 1e-3, "DCSP 5.1", light=1e-3)
     momentum: float = restated(MaskLearning, "momentum", 0.9, "DCSP 5.1")
     weight_decay: float = restated(MaskLearning, "weight_decay", 5e-4, "DCSP 5.1")
     test_scales: tuple[float, ...] = restated(
@@ -254,6 +262,8 @@ def joint_rounds(
         return {"total": torch.stack([*losses.values()]).sum(), **losses}, measures
 
     metrics: dict[str, float] = {}
+    if settings.level_logits and not bench.is_finished(joint(0)):
+        level(network, bench)
     network.segments = True
     for each in range(settings.adapt + 1):
         if each:
@@ -264,6 +274,30 @@ def joint_rounds(
             metrics[f"miou_round_{each}"] = told["miou"]
         metrics |= told
     return network, metrics
+
+
+def level(network: "Fcan", bench: "PhasedBench") -> None:
+    """Brings logits and maps to a scale at which l_c and l_s can begin together, over a pass of
+    training samples.
+
+    The tags leave them at any: l_s then begins far above chance and undoes the trunk within an
+    epoch, or l_c does not let it move (docs/decisions/0010).
+    """
+    import torch
+
+    cells = 0
+    total = products = torch.zeros(())
+    for batch in islice(bench.batches.epoch(0), MOST_LEVELLED):
+        bench.run.check()
+        images = bench.normalisation.batch(batch.images)
+        with torch.inference_mode():
+            logits = network(bench.fabric.to_device(images)).segmentation
+        flat = logits.transpose(0, 1).flatten(1).double()
+        cells += flat.shape[1]
+        total = total.to(flat) + flat.sum(dim=1)
+        products = products.to(flat) + flat @ flat.T
+    mean = total / cells
+    network.level(mean, products / cells - torch.outer(mean, mean))
 
 
 def untrained(settings: Dcsp, classes: int) -> "Fcan":

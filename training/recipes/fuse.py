@@ -88,10 +88,17 @@ class Fuse:
 
 def run(settings: Fuse, run: "Run") -> dict[str, Any]:
     """Writes labels/IMAGE.png and a line of scores.jsonl for each image, and provenance.json."""
+    from backend.exchange.names import some
     from backend.labels import write_labels
     from backend.maps import crf
-    from backend.refinement import CrfPool
+    from backend.refinement import FOLDER_TIMEOUT, CrfPool
     from backend.saliency import saliency_source
+    from training.earlier_run import (
+        maps_digest,
+        require_ended,
+        require_no_labels,
+        require_unchanged,
+    )
     from training.fusing import Fuser
     from training.label_quality import measure_labels
     from training.run import write_provenance
@@ -101,20 +108,24 @@ def run(settings: Fuse, run: "Run") -> dict[str, Any]:
 
     if not settings.from_:
         raise TrainingError("--from is missing: name the folder of a run of an attention method.")
+    require_no_labels(run)
     source, class_ids = open_tagged(run)
     maps = RunMaps(settings.from_, source, class_ids)
+    require_ended(maps.folder, maps.origin["recipe"])
+    maps.tell_missing(run, source)
     saliency = saliency_source(settings.saliency, device(settings.device))
     told = {"name": saliency.name, "origin": saliency.origin, "digest": saliency.digest}
-    write_provenance(
-        run.folder, {"attention": maps.origin, "saliency": told, "data": described(source)}
-    )
+    attention = {**maps.origin, "digest": maps_digest(maps.folder)}
+    made_of = {"attention": attention, "saliency": told, "data": described(source)}
+    require_unchanged(run.folder, made_of, {"attention": "--from", "saliency": "--saliency"})
+    write_provenance(run.folder, made_of)
     done = already_done(run.folder)
     todo = [item for item in source.items if item.name not in done]
     if done:
         run.message(f"{len(done)} images were done before; {len(todo)} remain.")
     tell_missing(run, saliency, todo)
     refinement = None if settings.crf == "none" else crf.PRESETS[settings.crf]
-    with CrfPool(settings.threads, retries=1) as pool:
+    with CrfPool(settings.threads, FOLDER_TIMEOUT, retries=1) as pool:
         if refinement and not pool.available:
             raise TrainingError(f"--crf is {settings.crf}. {pool.reason} Or take --crf none.")
         fuser = Fuser(
@@ -122,15 +133,21 @@ def run(settings: Fuse, run: "Run") -> dict[str, Any]:
         )
         made_with = f"{maps.folder.name} · {saliency.short_name}"
         method = f"{maps.origin['recipe']}.{settings.fusion}{'.crf' if refinement else ''}"
+        run.begun = True
         with (run.folder / SCORES).open("a", encoding="utf-8") as scores:
             total = len(source.items)
             work = stream(
                 run, todo, fuser, settings.threads, total=total, done=len(done), stage="fusing"
             )
+            flat: list[str] = []
+            useful = bool(done)
             for each in work:
+                if each.flat:
+                    flat.append(each.name)
                 if each.labels is None:
                     run.message(each.why_not)
                     continue
+                useful |= each.holds_a_class
                 if not each.holds_a_class:
                     run.message(f"{each.name} has no pixel of any tag, and teaches nothing.")
                 write_labels(run.folder / "labels" / f"{each.name}.png", each.labels)
@@ -140,6 +157,14 @@ def run(settings: Fuse, run: "Run") -> dict[str, Any]:
                 scores.write(json.dumps(line, ensure_ascii=False) + "\n")
                 scores.flush()
                 done[each.name] = line
+        if flat:
+            run.message(f"{len(flat)} saliency maps are zero everywhere: {some(flat)}.")
+    if done and not useful:
+        raise TrainingError(
+            "No image has a pixel of any tag, so there is nothing to learn from"
+            + (f": {len(flat)} saliency maps are zero everywhere. " if flat else ". ")
+            + "Give other maps with --saliency, or other thresholds."
+        )
     if not done:
         raise TrainingError(
             f"None of the {len(source.items)} images could be labelled; the messages say why."

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from training.earlier_run import require_unchanged
 from training.errors import TrainingError
 from training.options import option
 from training.recipes import Recipe
-from training.run import CONFIG, PROVENANCE, write_provenance
+from training.run import CONFIG, write_provenance
 from training.scores import SCORES, already_done, tell_missing
 
 if TYPE_CHECKING:
@@ -135,7 +136,7 @@ def run(settings: Labels, run: "Run") -> dict[str, Any]:
     from backend.exchange.sources import open_source
     from backend.inspection import Inspector, trained_with
     from backend.inspection import Settings as Stages
-    from backend.refinement import CrfPool
+    from backend.refinement import FOLDER_TIMEOUT, CrfPool
     from backend.saliency import saliency_source
     from backend.weights import load, shipped
     from training.labelling import label
@@ -188,7 +189,7 @@ def run(settings: Labels, run: "Run") -> dict[str, Any]:
     if done:
         run.message(f"{len(source.items) - len(todo)} images were done before; {len(todo)} remain.")
     tell_missing(run, saliency, todo, refuse=settings.missing_saliency == "refuse")
-    with CrfPool(settings.threads, retries=1) as pool:
+    with CrfPool(settings.threads, FOLDER_TIMEOUT, retries=1) as pool:
         available = pool.available
         if crf and not available:
             run.message(without_crf(settings, pool.reason))
@@ -292,21 +293,11 @@ def record_provenance(
     if walk is not None:
         name, digest = walk.card.name, walk.card.digest
         told["affinity"] = {"name": name, "digest": digest, "origin": walk.card.origin}
-    for what, flag in (
-        ("weights", "--weights"), ("saliency", "--saliency"), ("affinity", "--affinity")
-    ):  # fmt: skip
-        now = told.get(what, {})
-        try:
-            before = json.loads((folder / PROVENANCE).read_bytes())[what]
-            name, digest = str(before["name"]), str(before["digest"])
-        except (OSError, ValueError, KeyError, TypeError):
-            continue
-        if digest != now.get("digest"):
-            raise TrainingError(
-                f"This run began with the {what} {name} ({digest[:8]}), but {flag} now names "
-                f"{now['name']} ({str(now.get('digest', 'no weights'))[:8]}). Put the first ones "
-                "back, or start a new run in another --out."
-            )
+    require_unchanged(
+        folder,
+        told,
+        {"weights": "--weights", "saliency": "--saliency", "affinity": "--affinity"},
+    )
     write_provenance(folder, told)
 
 

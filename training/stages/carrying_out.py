@@ -9,6 +9,8 @@ from backend.errors import TagmaskError
 from backend.exchange.names import some
 from training import evaluations
 from training.errors import TrainingError
+from training.run import Run
+from training.scores import SCORES
 from training.stages.board import Board, read_pipeline
 from training.stages.lock import held
 from training.stages.making import make
@@ -36,6 +38,8 @@ def carry_out(plan: Plan) -> dict[str, Any]:
     run.begun = True
     board = Board(run, _about(plan), found)
     plan.at.mkdir(parents=True, exist_ok=True)
+    if not any("labels" in stage.gives for stage in plan.stages):
+        _take_back_labels(run)
     folders: dict[str, Path] = {}
     outcome: dict[str, Any] = {"metrics": {}, "weights": None, "maps": 0, "labels": 0}
     for verdict in found:
@@ -48,7 +52,18 @@ def carry_out(plan: Plan) -> dict[str, Any]:
             board.fail(stage.name, str(problem))
             raise
     plan.files.save()
+    if all(verdict.is_done for verdict in found):
+        run.message("Every stage was done, and nothing has changed: none was made again.")
     return outcome
+
+
+def _take_back_labels(run: Run) -> None:
+    """Removes proxy labels that another method has put out: this one makes none."""
+    if (run.folder / LABELS).is_dir():
+        run.message("The proxy labels of the pipeline that was here before are taken away.")
+        shutil.rmtree(run.folder / LABELS)
+    (run.folder / SCORES).unlink(missing_ok=True)
+    evaluations.forget(run.folder, LABELS)
 
 
 def clean_up(plan: Plan) -> None:
@@ -102,8 +117,10 @@ def _put_out(
         if without:
             run.message(f"{len(without)} images got no labels, 255 throughout: {some(without)}.")
         outcome["labels"] = len(plan.source.items) - len(without)
-        found = measured(made, folder, plan.source, plan.files, run.check)
-        if found is not None:
+        found = measured(made, folder, plan.source, plan.files, run.check, run.message)
+        if found is None:
+            evaluations.forget(run.folder, LABELS)
+        else:
             _figure(plan, board, stage, outcome, "labels_miou", found)
             evaluations.keep(run.folder, LABELS, found, of=plan.source.split or "all")
     if "scores" in stage.gives:
@@ -114,8 +131,9 @@ def _put_out(
         publish_weights(folders[stage.on["run"]] / WEIGHTS, run.folder / WEIGHTS)
         outcome["weights"] = WEIGHTS
         outcome["metrics"]["images"] = len(plan.tested.items)
-        found = measured(made, folder, plan.tested, plan.files, run.check)
+        found = measured(made, folder, plan.tested, plan.files, run.check, run.message)
         if found is None:
+            evaluations.forget(run.folder, PREDICTIONS)
             run.message(
                 f"The list {plan.test} has no true masks, so its predictions are not measured."
             )

@@ -22,6 +22,9 @@ LIGHT_WALK: Mapping[str, Any] = {
     "beta": 24.0,
     "crf": "dcsp",
 }
+# OAA's accumulated maps of the preset light are best cut at 0.1: its rule, which drops what is
+# under 0.3, would drop half of each object.
+LIGHT_OAA: Mapping[str, Any] = {"keep_above": 0.1}
 
 
 @dataclass(frozen=True)
@@ -120,7 +123,7 @@ def seenet(chain: Chain) -> None:
 def oaa(chain: Chain) -> None:
     """OAA 3.2 and 4: accumulated attention, its rule for labels with saliency, CRF, LargeFOV."""
     attention = chain.recipe("attention", "oaa", "Attention (OAA)", gives=("weights", "maps"))
-    _oaa_labels(chain, attention)
+    _oaa_labels(chain, attention, **(LIGHT_OAA if chain.wishes.preset == "light" else {}))
 
 
 def oaa_plus(chain: Chain) -> None:
@@ -133,10 +136,10 @@ def oaa_plus(chain: Chain) -> None:
     _oaa_labels(chain, integral)
 
 
-def _oaa_labels(chain: Chain, attention: str) -> None:
+def _oaa_labels(chain: Chain, attention: str, **given: Any) -> None:
     labels = chain.recipe(
         "labels", "fuse", "Proxy labels", on={"from_": attention}, gives=("labels",),
-        fusion="oaa", crf="oaa", saliency=chain.wishes.saliency,
+        fusion="oaa", crf="oaa", saliency=chain.wishes.saliency, **given,
     )  # fmt: skip
     chain.segmenter(labels)
 

@@ -96,14 +96,16 @@ def run_child(
 
 
 def _read(child: "subprocess.Popen[bytes]", log: object, said: list[str]) -> None:
-    """Copies what a child prints to its log and to stderr, and remembers its last lines."""
+    """Copies what a child prints to its log and, but for the sentence that it ends with, which
+    this process tells with the stage's title, to stderr; remembers its last lines."""
     assert child.stdout is not None
     for line in child.stdout:
         with contextlib.suppress(OSError, ValueError):
             log.write(line)  # type: ignore[attr-defined]
             log.flush()  # type: ignore[attr-defined]
         text = line.decode(errors="replace").rstrip()
-        print(text, file=sys.stderr, flush=True)
+        if not text.startswith(MARK):
+            print(text, file=sys.stderr, flush=True)
         said.append(text)
         del said[:-200]
 

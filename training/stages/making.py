@@ -17,7 +17,7 @@ from training.stages.record import Record, checkpoint_is_whole, outputs_of, read
 from training.stages.stage import PREDICT, PREDICTIONS
 from training.stages.verdicts import DAMAGED, Verdict
 
-LEFT_OUT = "images are left out"
+LEFT_OUT = ("left out", "get no labels")
 PASSED_ON = ("epoch", "epochs", "images_per_second", "seconds_left")
 
 
@@ -137,7 +137,7 @@ class _Listener:
             if isinstance(loss, dict) and loss.get("total") is not None:
                 known["loss"] = loss["total"]
             self._tell(event.get("step", 0), event.get("steps", 0), **known)
-        elif event["kind"] == "message" and LEFT_OUT in str(event.get("text")):
+        elif event["kind"] == "message" and _leaves_out(str(event.get("text"))):
             self._messages.append(str(event["text"]))
 
     def _count(self) -> None:
@@ -151,12 +151,16 @@ class _Listener:
         self._tell(done, self._images, **numbers)
 
 
+def _leaves_out(sentence: str) -> bool:
+    return any(words in sentence for words in LEFT_OUT)
+
+
 def _require_success(run: Run, title: str, ended: Ended, messages: list[str]) -> None:
     if ended.code == 0:
         return
     if run.stopping:
         raise Cancelled
-    if LEFT_OUT in ended.sentence:
+    if "images are left out" in ended.sentence:
         # `predict` says so with its exit status; what could be predicted is there.
         messages.append(ended.sentence)
         return

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from backend.atomic import write_whole
+from backend.errors import DataError, ImageError
 from training.measures import measure_items, result
 
 if TYPE_CHECKING:
@@ -18,10 +19,16 @@ FORMAT = "tagmask-measured/2"
 
 
 def measured(
-    made: Path, folder: Path, source: "Source", files: "FileDigests", check: Callable[[], None]
+    made: Path,
+    folder: Path,
+    source: "Source",
+    files: "FileDigests",
+    check: Callable[[], None],
+    tell: Callable[[str], None],
 ) -> dict[str, Any] | None:
     """What `training.measures.result` says of made/IMAGE.png, over those images of a list that have
-    a true mask; None where none has. An image without a label map counts as background.
+    a true mask; None where none has. An image without a label map counts as background; one whose
+    true mask cannot be used is told and counts nowhere.
 
     Kept in folder/measured.json until a true mask changes. Only ever a measure.
     """
@@ -35,7 +42,16 @@ def measured(
     kept = _kept(folder / FILE, digest)
     if kept is not None:
         return kept
-    counted = measure_items(known, made, source.classes, check)
+    usable = []
+    for item in known:
+        check()
+        try:
+            source.truth(item)
+        except (DataError, ImageError) as problem:
+            tell(f"{problem} {item.name} is not measured.")
+        else:
+            usable.append(item)
+    counted = measure_items(usable, made, source.classes, check)
     if counted is None:
         return None
     found = result(counted, source.classes)

@@ -5,6 +5,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from backend.maps import crf
+from training.errors import TrainingError
 from training.machine import Machine
 from training.options import options_of
 from training.run import Run
@@ -107,8 +109,24 @@ def stages_of(settings: "Pipeline", run: Run, test: str, strong: str) -> list[St
     plain = chain_of(settings.method, wishes, {})
     stages = chain_of(settings.method, wishes, parsed(plain, settings.set_))
     for stage in stages:
-        stage.settled(run.preset)
+        _require_possible(stage, stage.settled(run.preset))
     return stages
+
+
+def _require_possible(stage: Stage, settings: Any) -> None:
+    """TrainingError for what a stage would be refused for at its turn, behind hours of training."""
+    refines = getattr(settings, "crf", "none") != "none" or getattr(settings, "seeds", "") == "crf"
+    if refines and (missing := crf.missing()):
+        how = "seeds=thresholds" if getattr(settings, "seeds", "") == "crf" else "crf=none"
+        raise TrainingError(
+            f"{stage.title} would refine by the dense CRF. {missing} Or go without: "
+            f"--set {stage.name}.{how}."
+        )
+    if getattr(settings, "joint", True) is False:
+        raise TrainingError(
+            f"{stage.name}.joint is no, but a network that learnt the tags alone cannot predict. "
+            "Leave it out here; `python -m training dcsp --no-joint` predicts the list val itself."
+        )
 
 
 def _everywhere(settings: "Pipeline") -> dict[str, Any]:

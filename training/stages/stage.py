@@ -78,8 +78,7 @@ class Stage:
         """What a run that is resumed must find as it was beside its numbers, such as where it reads
         from.
         """
-        told = (*BY_CONTENT, *sorted(WITHOUT_EFFECT - OF_MACHINE))
-        named = [str(self.given.get(name, "")) for name in told]
+        named = [str(self.given.get(name, "")) for name in BY_CONTENT]
         on = [str(folders[stage]) for stage in self.on.values()]
         return [str(data), self.split or "", preset, *named, *on]
 

@@ -90,14 +90,15 @@ def records(at: Path, name: str) -> list[Record]:
 def _never_made(
     stage: Stage, made_of: Ingredients, at: Path, earlier: str | None
 ) -> tuple[str, str]:
-    """What differs from the stage as it was the last time, else from the newest of its name."""
+    """What differs from the stage as it was the last time, else from the one of its name that is
+    most like it, the newer one of two."""
     known = records(at, stage.name)
     last = next((each for each in known if each.digest == earlier), None)
-    before = last or next(iter(known), None)
-    if before is None or before.made_of.get("command") != stage.command:
+    like = [each for each in known if each.made_of.get("command") == stage.command]
+    changes = [differences(each.made_of, made_of) for each in ([last] if last in like else like)]
+    if not changes:
         return NEW, "nothing like it was made yet"
-    changed = differences(before.made_of, made_of)
-    return CHANGED, "; ".join(changed)
+    return CHANGED, "; ".join(min(changes, key=len))
 
 
 def _ingredients(record: Record, made_of: Ingredients) -> str:

@@ -36,6 +36,41 @@ def test_scores_are_the_mean_of_the_maps_or_their_maximum():
         made(pooling="sum")
 
 
+@pytest.mark.parametrize("channels", [0, 8])
+def test_levelled_logits_have_mean_0_and_deviation_1_and_the_maps_look_the_same(channels: int):
+    network = made(channels=channels)
+    with torch.no_grad():
+        network.branches[1][-1].weight *= 30
+        network.branches[0][-1].bias += torch.tensor([5.0, -7, 0, 40])
+    before = network(IMAGES)
+    flat = before.segmentation.transpose(0, 1).flatten(1)
+    assert flat.mean(dim=1).max() > 30
+    network.level(flat.mean(dim=1), torch.cov(flat, correction=0))
+    after = network(IMAGES)
+    levelled = after.segmentation.transpose(0, 1).flatten(1)
+    torch.testing.assert_close(levelled.mean(dim=1), torch.zeros(4), atol=1e-4, rtol=0)
+    torch.testing.assert_close(levelled.std(dim=1, correction=0), torch.ones(4))
+    factor = after.maps / before.maps
+    torch.testing.assert_close(factor, factor.mean().expand_as(factor), rtol=1e-3, atol=0)
+    assert factor.mean() > 0
+    variances = after.maps.transpose(0, 1).flatten(1).var(dim=1, correction=0)
+    torch.testing.assert_close(variances.mean(), torch.tensor(1.0), rtol=1e-4, atol=0)
+    for one, other in zip(before.maps, after.maps, strict=True):
+        torch.testing.assert_close(
+            network.stretched(other), network.stretched(one), atol=1e-4, rtol=0
+        )
+
+
+def test_a_constant_logit_keeps_its_scale():
+    network = made()
+    before = network(IMAGES)
+    network.level(torch.zeros(4), torch.diag(torch.tensor([1.0, 0, 4, 1])))
+    after = network(IMAGES)
+    torch.testing.assert_close(after.segmentation[:, 1], before.segmentation[:, 1])
+    torch.testing.assert_close(after.segmentation[:, 2], before.segmentation[:, 2] / 2)
+    assert bool(after.maps.isfinite().all())
+
+
 def test_segmenting_discards_the_last_layer():
     network = made()
     before = network.segment(IMAGES)

@@ -112,6 +112,7 @@ def test_full_supervision_learns_the_true_masks_of_its_list(plan: Make):
         ({"set_": ("attention.flip=1",)}, "--flip is '1'; it can be yes or no"),
         ({"set_": ("segmenter.backbone=x",)}, "--backbone is 'x'; it can be vgg16"),
         ({"set_": ("predictions.crf=mine",)}, "--crf is 'mine'; it can be dcsp"),
+        ({"method": "dcsp", "set_": ("joint.joint=no",)}, "cannot predict. Leave it out here"),
         ({"method": "dcsp", "strong": "val"}, "no stage of dcsp learns from true masks"),
         ({"method": "salt"}, "--method is 'salt'; it can be"),
     ],
@@ -120,6 +121,18 @@ def test_mistakes_are_sentences_before_anything_is_made(plan: Make, given: dict,
     with pytest.raises(TrainingError) as refused:
         plan(**given)
     assert sentence in str(refused.value)
+
+
+def test_without_the_dense_crf_a_pipeline_says_so_before_it_trains(
+    plan: Make, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("backend.maps.crf.missing", lambda: "The dense CRF is not installed.")
+    with pytest.raises(TrainingError, match=r"not installed. Or go without: --set labels.crf=none"):
+        plan(method="oaa")
+    without = ("labels.crf=none", "predictions.crf=none")
+    assert len(plan(method="oaa", set_=without).stages) == 4
+    with pytest.raises(TrainingError, match=r"--set labels\.seeds=thresholds"):
+        plan(method="ecsnet", set_=("labels.seeds=crf", "predictions.crf=none"))
 
 
 def test_an_unknown_list_is_a_sentence(plan: Make):

@@ -97,7 +97,9 @@ def test_miou_counts_a_missing_label_map_as_background_and_is_kept_till_the_trut
         write_labels(made / f"{name}.png", labels)
 
     def of(split: str) -> dict | None:
-        return measured(made, made.parent, open_source(voc, split), FileDigests(), lambda: None)
+        return measured(
+            made, made.parent, open_source(voc, split), FileDigests(), lambda: None, print
+        )
 
     found = of("train")
     cat, background = 3 / 4, 4 / 5

@@ -168,6 +168,15 @@ def test_a_reason_is_told_against_the_last_pipeline_not_some_earlier_one(plan: M
     assert why(plan(set_=("labels.gamma=0.3",)), "labels") == "gamma 0.1 → 0.3"
 
 
+def test_a_reason_is_told_against_the_stage_that_is_most_like_it(plan: Make):
+    """Of stages that other pipelines have made, the one of the same rule says more than a newer."""
+    carried_out(plan(set_=("labels.gamma=0.1",)))
+    carried_out(plan(set_=("labels.keep_above=0.9", "labels.fusion=dcsp")))
+    found = plan(set_=("labels.gamma=0.3",))
+    (found.run.folder / "pipeline.json").unlink()
+    assert why(found, "labels") == "gamma 0.1 → 0.3"
+
+
 def test_what_is_told_has_a_line_a_stage_and_the_command_of_what_would_run(plan: Make):
     carried_out(plan())
     now = plan(set_=("labels.gamma=0.3",))
