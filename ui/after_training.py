@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from backend.errors import DataError, JobError
-from backend.offering import offer_labels
-from backend.score_intake import RECIPE, scored_labels
+from backend.intake.offering import offer_labels
+from backend.intake.scores import RECIPE, scored_labels
 
 if TYPE_CHECKING:
     from backend.store import Run

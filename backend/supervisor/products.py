@@ -32,8 +32,8 @@ def take_products_in(workspace: "Workspace", job: "Job", folder: Path, word: Eve
     Answers with sentences about what was taken in and what was refused. May be repeated: the
     store keeps each candidate once. Raises TagmaskError with a sentence.
     """
-    from backend.offering import labels_taken_in
-    from backend.score_intake import RECIPE, take_in_scores
+    from backend.intake.offering import labels_taken_in
+    from backend.intake.scores import RECIPE, take_in_scores
 
     run = register(workspace, job, folder)
     weights = _weights(folder, word)

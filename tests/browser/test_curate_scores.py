@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from backend.images import encode_jpeg, encode_png
+from backend.intake.scores import take_in_scores
 from backend.labels import encode_labels
-from backend.score_intake import take_in_scores
 from backend.workspace import Workspace
 
 TIMEOUT = 30_000

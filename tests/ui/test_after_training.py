@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 
+from backend.intake.scores import RECIPE
 from backend.labels import encode_labels, read_labels
-from backend.score_intake import RECIPE
 from backend.store import Job
 from backend.workspace import Workspace
 from training.run import write_config

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from backend.errors import DataError
-from backend.intake import Refusals, batches, read_scores
+from backend.intake.masks import Refusals, batches, read_scores
 from backend.store import REFERENCE, Store
 from backend.store.checking import check_labels
 from backend.store.files import FileBatch

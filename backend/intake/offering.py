@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from backend.errors import JobError
-from backend.intake import take_in_labels
-from backend.score_intake import scores_of_labels, take_in_scores
+from backend.intake.masks import take_in_labels
+from backend.intake.scores import scores_of_labels, take_in_scores
 
 if TYPE_CHECKING:
     from backend.store import Run

@@ -9,9 +9,9 @@ import pytest
 
 from backend.errors import DataError, JobError
 from backend.images import encode_png
+from backend.intake.offering import offer_labels
+from backend.intake.scores import take_in_scores
 from backend.labels import encode_labels, read_labels
-from backend.offering import offer_labels
-from backend.score_intake import take_in_scores
 from backend.supervisor.products import take_products_in
 from backend.workspace import Workspace
 
