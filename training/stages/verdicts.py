@@ -98,7 +98,8 @@ def _never_made(
     changes = [differences(each.made_of, made_of) for each in ([last] if last in like else like)]
     if not changes:
         return NEW, "nothing like it was made yet"
-    return CHANGED, "; ".join(min(changes, key=len))
+    fewest = min(changes, key=lambda each: len(each))
+    return CHANGED, "; ".join(fewest)
 
 
 def _ingredients(record: Record, made_of: Ingredients) -> str:
