@@ -154,8 +154,8 @@ def curation(found: Found, seeds: Sequence[int]) -> list[str]:
         "## Simulated curation",
         "A reviewer who knows the true masks of `fit` decides on DSRG's masks in the order of the "
         "queue: accepts from a mean IoU of 0.6 on, and below that rejects or, apart, draws the "
-        "true mask. SAL-Net is then trained anew with the policy `curated`, the rest going by SF and "
-        "tau. Only `val` is measured. 0 decisions: every mask goes by SF and tau.",
+        "true mask. SAL-Net is then trained anew with the policy `curated`, the rest going by SF "
+        "and tau. Only `val` is measured. 0 decisions: every mask goes by SF and tau.",
         "![mIoU against decisions](sal-curation.svg)",
     ]
     for way in WAYS:
