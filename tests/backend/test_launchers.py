@@ -125,7 +125,8 @@ def test_another_launcher_watches_what_it_did_not_start(
     process = launcher.start(["--out", str(tmp_path / "run"), "--x"], tmp_path / "run")
     other = LocalLauncher(["unused"])
     assert other.ended(process) is None
-    assert other.find(tmp_path / "run") == process
+    # Popen returns as the program is exchanged; its command line is there a moment later.
+    assert wait_for(lambda: other.find(tmp_path / "run")) == process
     assert other.find(tmp_path / "ru") is None
     other.kill(process)
     assert wait_for(lambda: other.ended(process)) == Ended(None)
