@@ -112,6 +112,12 @@ class Sal(MaskLearning):
         "a list of ImageSets/Segmentation: its images are learnt from their true masks instead",
         section="SAL IX",
     )
+    begin_with: str = option(
+        "",
+        "a trained segmenter (a run's folder or a weights file) whose layers training begins with, "
+        "its classes by name: a retraining then takes part of the epochs. Without it the trunk has "
+        "--weights and the rest is new",
+    )
     labels: bool = option(
         True, "write labels/IMAGE.png, what the trained network labels in the images of --data"
     )
@@ -188,9 +194,14 @@ def preview(settings: Sal, run: "Run") -> Preview:
 def run(settings: Sal, run: "Run") -> dict[str, Any]:
     """Trains; writes weights.safetensors, weights.jsonl, and labels/IMAGE.png as the network labels
     --data."""
+    from training.earlier_network import begin_with, require_fitting
+    from training.run import write_provenance
     from training.salnet import SalBench, masked, origin_of, salnet
     from training.selection import select
 
+    if settings.begin_with:
+        require_fitting(settings.begin_with, settings.backbone)
+        settings = replace(settings, weights=settings.weights or settings.begin_with)
     chosen = select(settings, run)
     run.message(chosen.text())
     settings = settled(settings, len(chosen.source.items))
@@ -198,6 +209,9 @@ def run(settings: Sal, run: "Run") -> dict[str, Any]:
     learnt.origin.update(origin_of(settings.from_), selection=chosen.told())
     bench = SalBench(settings, run, chosen, learnt)
     network = bench.network(lambda classes: salnet(settings, classes))
+    if settings.begin_with:
+        bench.origin["begun"] = begin_with(network, bench.classes, settings.begin_with, run)
+        write_provenance(run.folder, bench.origin)
 
     def step(network: "nn.Module", batch: "Batch") -> "tuple[Values, Values]":
         found = bench.losses(network(bench.normalisation.batch(batch.images)), batch)

@@ -188,9 +188,12 @@ def sal(chain: Chain) -> None:
         "scores", "score", "Mask scores", on={"from_": labels, "scorer": scorer},
         gives=("scores",), saliency=saliency,
     )  # fmt: skip
+    # A retraining from ImageNet takes the paper's steps; in fewer it goes on from DSRG's network.
+    again = {} if chain.wishes.preset == "paper" else {"begin_with": labels}
     made = chain.recipe(
-        "segmenter", "sal", "Segmenter (SAL-Net)", on={"from_": labels, "scores": scores},
-        gives=("weights",), strong=chain.wishes.strong,
+        "segmenter", "sal", "Segmenter (SAL-Net)",
+        on={"from_": labels, "scores": scores, **again}, gives=("weights",),
+        strong=chain.wishes.strong,
     )  # fmt: skip
     chain.predictions(made, scales=(0.75, 1.0, 1.25), flip=True, crf="sal")
 
