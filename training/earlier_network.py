@@ -11,6 +11,8 @@ from backend.weights.networks import resolve
 from training.errors import TrainingError
 from training.run import Run
 
+# The kinds of networks that are a DeepLab, or hold one.
+SEGMENTERS = ("segment", "sal")
 # Lists of a network's branches, whose last layer has an output a class, and how many channels stand
 # before the classes' own.
 BRANCHES = {"branches": 1, "attention": 0}
@@ -21,6 +23,11 @@ def require_fitting(named: str, backbone: str) -> WeightsCard:
     is none, or has another trunk, WeightsError where it cannot be read.
     """
     card = read_card(resolve(named))
+    if card.kind not in SEGMENTERS:
+        raise TrainingError(
+            f"--begin-with {named} is of the kind '{card.kind}', which is no segmenter. Name a run "
+            "of segment, dsrg or sal."
+        )
     if card.backbone != backbone:
         raise TrainingError(
             f"--begin-with {named} has the trunk {card.backbone}, but --backbone is {backbone}. "
@@ -36,15 +43,9 @@ def begin_with(
     `training.networks.begin` has filled already), the head, and of classes of the same names; what
     the record says of it. The rest begins as it is.
 
-    classes: id -> name in the order of the network's outputs. Raises TrainingError for a network
-    that is no segmenter.
+    classes: id -> name in the order of the network's outputs.
     """
     earlier, card = load(named)
-    if not isinstance(earlier, DeepLab):
-        raise TrainingError(
-            f"--begin-with {named} is of the kind '{card.kind}', which is no segmenter. Name a run "
-            "of segment, dsrg or sal."
-        )
     own, theirs = network.state_dict(), earlier.state_dict()
     outputs = _outputs(network)
     taken = new = 0

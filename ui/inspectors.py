@@ -101,6 +101,10 @@ class Inspectors:
         """The mask scorers: shipped, then of runs, the newest first."""
         return self._choices.of_kind("scorer")
 
+    def segmenters(self, kind: str) -> list[Choice]:
+        """The segmenters of one kind that runs have left."""
+        return [each for each in self._choices.of_kind(kind) if each.id.startswith("run:")]
+
     def walk(self, id: str) -> "RandomWalk":
         """The random walk by the affinity weights of this id, "" the first there are; loading
         happens once. RefinementError where there are none, or they cannot be loaded."""

@@ -24,6 +24,8 @@ RANDOM = "none"
 CLASSICAL = "classical"
 # What these recipes are given with --from are label maps, whatever network made them.
 FROM_LABELS = ("score", "scorer")
+# The kinds of networks that `sal` may begin with.
+SEGMENTERS = ("segment", "sal")
 SCORES = "score"
 
 
@@ -114,6 +116,17 @@ def affinity(context: "Context", id: str) -> str:
         f"There are no affinity weights {id[:60]!r} here. Train some with the recipe affinity, or "
         "choose another refinement."
     )
+
+
+def segmenters(context: "Context") -> list[dict[str, str]]:
+    """The segmenters that runs of this workspace have left, with their trunks, the newest first."""
+    found = [each for kind in SEGMENTERS for each in context.inspectors.segmenters(kind)]
+    found.sort(key=lambda each: -int(each.id.partition(":")[2]))
+    return [
+        {"id": each.id, "title": each.title, "backbone": each.card.backbone}
+        for each in found
+        if each.card is not None
+    ]
 
 
 def scorer(context: "Context", id: str) -> str:

@@ -115,8 +115,15 @@ class Sal(MaskLearning):
     begin_with: str = option(
         "",
         "a trained segmenter (a run's folder or a weights file) whose layers training begins with, "
-        "its classes by name: a retraining then takes part of the epochs. Without it the trunk has "
-        "--weights and the rest is new",
+        "its classes by name. Without it the trunk has --weights and the rest is new",
+    )
+    retrain_part: float = option(
+        1.0,
+        "the part of its steps that a training takes which begins with a trained segmenter",
+        minimum=0.01,
+        maximum=1,
+        light=0.4,
+        scenes=0.4,
     )
     labels: bool = option(
         True, "write labels/IMAGE.png, what the trained network labels in the images of --data"
@@ -145,7 +152,7 @@ class Sal(MaskLearning):
         light=0,
         scenes=0,
     )
-    epochs: int = restated(MaskLearning, "epochs", 20, light=8)
+    epochs: int = restated(MaskLearning, "epochs", 20, light=20)
     learning_rate: float = option(
         0.0,
         "of the trunk; its biases x2; 0: 1e-3, and 1e-4 on a ResNet",
@@ -168,10 +175,11 @@ def settled(settings: Sal, images: int) -> Sal:
     """
     own = int(settings.backbone.startswith("resnet"))
     steps = settings.steps
-    if steps < 0:
-        steps = STEPS[own]
-    elif steps == 0:
-        steps = settings.epochs * -(-max(1, round(images * settings.part)) // settings.batch)
+    if steps <= 0:
+        an_epoch = -(-max(1, round(images * settings.part)) // settings.batch)
+        steps = STEPS[own] if steps < 0 else settings.epochs * an_epoch
+        if settings.begin_with:
+            steps = max(1, round(settings.retrain_part * steps))
     head, squeeze = settings.head_channels, settings.attention_squeeze
     return replace(
         settings,

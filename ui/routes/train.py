@@ -113,6 +113,7 @@ def router(context: Context) -> APIRouter:
                 {"id": one.id, "title": one.title} for one in context.inspectors.affinities()
             ],
             "scorers": [{"id": one.id, "title": one.title} for one in context.inspectors.scorers()],
+            "segmenters": train_names.segmenters(context),
             "scored": after_training.scored(context),
             "read_only": context.read_only,
         }
@@ -276,6 +277,7 @@ def _words(context: Context, book: RecipeBook, order: Order) -> list[str]:
     train_names.require_asked(options)
     for name, named in (
         ("weights", train_names.weights),
+        ("begin_with", train_names.weights),
         ("saliency", train_names.saliency),
         ("affinity", train_names.affinity),
         ("scorer", train_names.scorer),

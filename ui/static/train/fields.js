@@ -5,10 +5,10 @@ import { optionLabel } from "./words.js";
 const FIRST = ["from_", "method", "backbone", "device", "weights", "epochs", "seed"];
 const FIRST_OF_PIPELINE = ["method", "backbone", "saliency", "weights", "set_", "device", "seed"];
 const FIRST_OF_LABELS = ["weights", "fusion", "crf", "saliency", "device", "seed"];
-const FIRST_OF_SAL = ["from_", "scores", "policy", "by", "tau", "keep", "backbone", "weights", "epochs", "device", "seed"];
+const FIRST_OF_SAL = ["from_", "scores", "policy", "by", "tau", "keep", "backbone", "begin_with", "weights", "epochs", "device", "seed"];
 const FIRST_OF_SCORE = ["from_", "scorer", "saliency", "crf", "device", "seed"];
 const FIRST_OF_SCORER = ["from_", "saliency", "crf", "epochs", "device", "seed"];
-const WIDE = ["weights", "saliency", "from_", "affinity", "set_", "scores", "scorer", "policy"];
+const WIDE = ["weights", "begin_with", "saliency", "from_", "affinity", "set_", "scores", "scorer", "policy"];
 // What is given with --from are label maps, whatever network made them.
 const FROM_LABELS = ["score", "scorer"];
 const OF_SEVERAL = "scorer";
@@ -50,6 +50,8 @@ export function field(option, { preset, value, setup, recipe, backbone, disabled
     ? several(common, setup.labelled, now, change)
     : option.name === "scores"
     ? chooser(common, [["", "Those beside the masks"], ...setup.scored.map(({ id, title }) => [id, title])], now, change)
+    : option.name === "begin_with"
+    ? chooser(common, [["", "Nothing: from the trunk's weights"], ...setup.segmenters.filter((one) => one.backbone === backbone).map(({ id, title }) => [id, title])], now, change)
     : option.name === "scorer"
     ? chooser(common, [["", setup.scorers.length ? "None: coarse scores alone" : "None yet: coarse scores alone"], ...setup.scorers.map(({ id, title }) => [id, title])], now, tell)
     : option.name === "from_"

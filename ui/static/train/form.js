@@ -61,7 +61,14 @@ export class Form {
     if (known.has("from_")) options.from_ ??= earlierRun(this.setup, this.state.recipe, this.state.data !== TAGGED);
     // Of the masks that are learnt from, the scores that they were given last.
     if (known.has("scores")) options.scores ??= this.setup.scored.find((one) => one.of && one.of === options.from_)?.id ?? "";
+    // A retraining goes on from the newest segmenter with this trunk, in part of the steps.
+    if (known.has("begin_with") && options.preset !== "paper") options.begin_with ??= this.#segmenter(options) ?? "";
     return { recipe: this.state.recipe, data: this.state.data, options, reviewer: reviewer() };
+  }
+
+  #segmenter(options) {
+    const backbone = options.backbone ?? presetValue(this.recipe.options.find((option) => option.name === "backbone"), this.preset);
+    return this.setup.segmenters.find((one) => one.backbone === backbone)?.id;
   }
 
   #render() {
@@ -124,7 +131,7 @@ export class Form {
     const order = this.order().options;
     const value = (name) => order[name] ?? presetValue(all.find((option) => option.name === name) ?? {}, this.preset);
     const shown = (option) => field(option, {
-      preset: this.preset, value: (this.state.recipe === "labels" && option.name === "weights") || ["from_", "scores"].includes(option.name) ? order[option.name] : this.options[option.name],
+      preset: this.preset, value: (this.state.recipe === "labels" && option.name === "weights") || ["from_", "scores", "begin_with"].includes(option.name) ? order[option.name] : this.options[option.name],
       setup: this.setup, recipe: this.state.recipe, backbone: value("backbone"),
       disabled: option.name === "epochs" && Number(value("steps")) > 0,
       change: (entered) => this.#enter(option, entered),
@@ -238,7 +245,7 @@ export class Form {
 }
 
 // Options that are chosen from a list, whatever their type.
-const CHOSEN = ["weights", "saliency", "affinity", "from_", "scores", "scorer"];
+const CHOSEN = ["weights", "begin_with", "saliency", "affinity", "from_", "scores", "scorer"];
 
 const PRESET_TITLES = {
   paper: "The paper's own numbers: a GPU and hours",

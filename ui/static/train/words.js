@@ -69,7 +69,7 @@ const OPTIONS = {
   part: "Part of the images", per: "Loss averages over", rates: "Dilations of the head", seed_crf: "CRF of the seeds", set_: "Options of one stage", size: "Sample size", spread: "Dilation factor", steps: "Steps (0: by epochs)", stride: "Stride of the maps",
   sure_background: "Sure background under", sure_object: "Sure object above",
   attention_channels: "Attention channels", branch_sum: "Sum of branches", by: "Score", erase_above: "Erase above", keep: "Keep (0: by tau)", lambda_: "lambda, of attention", objectness_weight: "Weight of objectness (b)", per_class: "Each tag by itself",
-  policy: "Policy", reference_threshold: "Reference threshold", scorer: "Mask scorer", scores: "Scores", tau: "tau (−1: the paper's)",
+  policy: "Policy", reference_threshold: "Reference threshold", scorer: "Mask scorer", begin_with: "Begin with", retrain_part: "Part of the steps then", scores: "Scores", tau: "tau (−1: the paper's)",
   walk_alpha: "Walk: power of the background", walk_beta: "Walk: power of affinities", walk_steps: "Walk: steps", affinity: "Walk: affinity weights", warmup: "Warm-up steps", warmup_passes: "Warm-up passes", watch_every: "Look every, steps", watch_images: "Images looked at", workers: "Reading processes",
 };
 
