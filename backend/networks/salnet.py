@@ -34,8 +34,9 @@ class SalNet(DeepLab):
     "mean": d_1 and the mean of the others, as in the release. attention_channels: of each branch
     between its 3x3 layer and its 1x1 layer to the classes; 0 for one 3x3 layer that classifies by
     itself. attention_squeeze: channels that a 1x1 layer before all branches leaves of the trunk's,
-    0 for none; most of what dilated layers cost goes by their input. Raises ValueError for another
-    sum or a dilation below 1. Source: SAL, section III-C; the squeeze is ours.
+    0 for none; most of what dilated layers cost goes by their input. gate_start: what d_s of every
+    class begins with, so that a segmenter that is there already is not half shut at once. Raises ValueError for another
+    sum or a dilation below 1. Source: SAL, section III-C; the squeeze and the start are ours.
     """
 
     def __init__(
@@ -53,6 +54,7 @@ class SalNet(DeepLab):
         branch_sum: str = "sum",
         attention_channels: int = 256,
         attention_squeeze: int = 0,
+        gate_start: float = 0.0,
     ) -> None:
         super().__init__(
             backbone_name,
@@ -90,6 +92,9 @@ class SalNet(DeepLab):
         )
         start_layers(self.squeeze, head_start)
         start_layers(self.attention, head_start)
+        summed = 2 if branch_sum == "mean" else len(self.attention)
+        for branch in self.attention:
+            nn.init.constant_(branch[-1].bias, gate_start / min(summed, len(self.attention)))  # type: ignore[index,arg-type]
 
     def forward(self, images: torch.Tensor) -> SalOutput:  # type: ignore[override]
         """Logits and scores of normalised images (N,3,H,W), as the losses take them."""

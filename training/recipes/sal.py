@@ -107,6 +107,12 @@ class Sal(MaskLearning):
         light=32,
         scenes=32,
     )
+    gate_start: float = option(
+        0.0,
+        "what d_s of every class begins with; 4: the gates are open, and learn what to shut",
+        minimum=-20,
+        maximum=20,
+    )
     strong: str = option(
         "",
         "a list of ImageSets/Segmentation: its images are learnt from their true masks instead",
