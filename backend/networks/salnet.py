@@ -94,7 +94,7 @@ class SalNet(DeepLab):
         start_layers(self.attention, head_start)
         summed = 2 if branch_sum == "mean" else len(self.attention)
         for branch in self.attention:
-            nn.init.constant_(branch[-1].bias, gate_start / min(summed, len(self.attention)))  # type: ignore[index,arg-type]
+            nn.init.constant_(branch[-1].bias, gate_start / min(summed, len(self.attention)))  # type: ignore[index]
 
     def forward(self, images: torch.Tensor) -> SalOutput:  # type: ignore[override]
         """Logits and scores of normalised images (N,3,H,W), as the losses take them."""
