@@ -32,7 +32,8 @@ TABLE = base.ROOT / "benchmarks" / "sal.md"
 PLOT = base.ROOT / "benchmarks" / "sal-curation.svg"
 
 ALONE = ("--no-attention",)
-TRUE = ("--strong", STRONG)
+# As many steps as 20 passes over the list take.
+TRUE = ("--strong", STRONG, "--steps", "400")
 WANTED = (
     Wanted("p1", only_predict=True),
     Wanted("p2", ("--no-selection", *ALONE)),
@@ -43,19 +44,19 @@ WANTED = (
     Wanted("coarse-attention", ("--by", "SC")),
     *(
         Wanted(f"{by}-{tau:g}", ("--by", by, "--tau", str(tau), *ALONE))
-        for by in ("SF", "SC")
-        for tau in TAUS
+        for by, published in TAUS.items()
+        for tau in published
     ),
     Wanted("branches-1", ("--branches", "1")),
     Wanted("branches-13", ("--branches", "1,3")),
     Wanted("branches-136", ("--branches", "1,3,6")),
     Wanted("branches-mean", ("--branch-sum", "mean")),
-    *(Wanted(f"lambda-{each}", ("--lambda", str(each))) for each in LAMBDAS),
-    Wanted("s1", (*TRUE, *ALONE), alone=True),
-    Wanted("s2", TRUE, alone=True),
-    Wanted("s3", (*TRUE, "--no-selection", *ALONE)),
-    Wanted("s4", (*TRUE, *ALONE)),
-    Wanted("s5", TRUE),
+    *(Wanted(f"lambda-{each:g}", ("--lambda", str(each))) for each in LAMBDAS),
+    Wanted("s1", (*TRUE, *ALONE), new=True, alone=True),
+    Wanted("s2", TRUE, new=True, alone=True),
+    Wanted("s3", (*TRUE, "--no-selection", *ALONE), new=True),
+    Wanted("s4", (*TRUE, *ALONE), new=True),
+    Wanted("s5", TRUE, new=True),
 )
 TRAININGS = tuple(each for each in WANTED if each.name not in SAME)
 

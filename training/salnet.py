@@ -140,5 +140,4 @@ def salnet(settings: Any, classes: int) -> SalNet:
         branch_sum=settings.branch_sum,
         attention_channels=settings.attention_channels,
         attention_squeeze=settings.attention_squeeze,
-        gate_start=settings.gate_start,
     )

@@ -34,9 +34,8 @@ class SalNet(DeepLab):
     "mean": d_1 and the mean of the others, as in the release. attention_channels: of each branch
     between its 3x3 layer and its 1x1 layer to the classes; 0 for one 3x3 layer that classifies by
     itself. attention_squeeze: channels that a 1x1 layer before all branches leaves of the trunk's,
-    0 for none; most of what dilated layers cost goes by their input. gate_start: what d_s of every
-    class begins with, so that a segmenter that is there already is not half shut at once. Raises ValueError for another
-    sum or a dilation below 1. Source: SAL, section III-C; the squeeze and the start are ours.
+    0 for none; most of what dilated layers cost goes by their input. Raises ValueError for another
+    sum or a dilation below 1. Source: SAL, section III-C; the squeeze is ours.
     """
 
     def __init__(
@@ -54,7 +53,6 @@ class SalNet(DeepLab):
         branch_sum: str = "sum",
         attention_channels: int = 256,
         attention_squeeze: int = 0,
-        gate_start: float = 0.0,
     ) -> None:
         super().__init__(
             backbone_name,
@@ -92,9 +90,6 @@ class SalNet(DeepLab):
         )
         start_layers(self.squeeze, head_start)
         start_layers(self.attention, head_start)
-        summed = 2 if branch_sum == "mean" else len(self.attention)
-        for branch in self.attention:
-            nn.init.constant_(branch[-1].bias, gate_start / min(summed, len(self.attention)))  # type: ignore[index]
 
     def forward(self, images: torch.Tensor) -> SalOutput:  # type: ignore[override]
         """Logits and scores of normalised images (N,3,H,W), as the losses take them."""
@@ -113,7 +108,7 @@ class SalNet(DeepLab):
         if not len(self.attention):
             return None
         pooled = self.squeeze(self.pool(features))
-        each = [branch(pooled).mean(dim=(2, 3)) for branch in self.attention]
+        each = [_score(branch, pooled) for branch in self.attention]
         if self.branch_sum == "mean" and len(each) > 1:
             return each[0] + torch.stack(each[1:]).mean(dim=0)
         return torch.stack(each).sum(dim=0)
@@ -128,6 +123,39 @@ def gated(logits: torch.Tensor, scores: torch.Tensor | None) -> torch.Tensor:
         opened = functional.logsigmoid(scores.to(logits.dtype))
         logits = logits + functional.pad(opened, (1, 0))[:, :, None, None]
     return functional.log_softmax(logits, dim=1)
+
+
+def _score(branch: nn.Module, features: torch.Tensor) -> torch.Tensor:
+    """The mean over the image (N,C) of what a branch makes of features (N,channels,h,w).
+
+    The mean of a convolution alone is a product with the means of the features under each of its
+    taps: the same numbers for a small part of the work.
+    """
+    if not (isinstance(branch, nn.Sequential) and len(branch) == 1):
+        scores: torch.Tensor = branch(features).mean(dim=(2, 3))
+        return scores
+    layer = branch[0]
+    assert isinstance(layer, nn.Conv2d)
+    means = _means_under_taps(features, layer.dilation[0])
+    return functional.linear(means.flatten(1), layer.weight.flatten(1), layer.bias)
+
+
+def _means_under_taps(features: torch.Tensor, rate: int) -> torch.Tensor:
+    """(N,channels,3,3): what each tap of a 3x3 layer of this dilation sees on average, zeros beyond
+    the border included.
+    """
+    images, channels, height, width = features.shape
+    # As matrices: sums of slices would each pass over the features, and again on the way back.
+    lines = features.permute(0, 2, 3, 1).reshape(images, height, width * channels)
+    rows = torch.matmul(_seen(height, rate, lines), lines)
+    cells = torch.matmul(_seen(width, rate, lines), rows.reshape(images, 3, width, channels))
+    return cells.permute(0, 3, 1, 2) / (height * width)
+
+
+def _seen(length: int, rate: int, like: torch.Tensor) -> torch.Tensor:
+    """(3,length) of 0 and 1: the places `rate` before some place, at one, `rate` behind one."""
+    places = torch.arange(length, device=like.device)
+    return torch.stack([places < length - rate, places >= 0, places >= rate]).to(like.dtype)
 
 
 def _branch(inputs: int, outputs: int, rate: int, channels: int, dropout: float) -> nn.Sequential:

@@ -62,7 +62,8 @@ def made(cell: Cell, base: Base, data: Path, at: Path, rows: Path) -> Kept:
     folder.mkdir(parents=True, exist_ok=True)
     snapshot, counts = decided(cell, base, data, at, folder / "workspace")
     run = folder / "run"
-    seconds = learn(["--data", str(snapshot), "--policy", "curated"], base.seed, run, digest)
+    given = ["--data", str(snapshot), "--policy", "curated", "--begin-with", str(base.labels)]
+    seconds = learn(given, base.seed, run, digest)
     found = measured(run, data, run)
     found["decisions"] = {"miou": float(sum(counts.values())), **counts}
     row = Kept(

@@ -25,12 +25,15 @@ PREDICT = ("--scales", "0.75,1,1.25", "--flip", "--crf", "sal")
 
 @dataclass(frozen=True)
 class Wanted:
-    """A training by its words. On `alone` no proposed masks are given: the true ones of the list
-    `strong` teach by themselves. `only_predict`: DSRG's own network, nothing is trained.
+    """A training by its words, which begins with DSRG's network as the pipeline's does; `new`: from
+    ImageNet, since true masks are to be compared with and without the others'. On `alone` no
+    proposed masks are given: the true ones of the list `strong` teach by themselves.
+    `only_predict`: DSRG's own network, nothing is trained.
     """
 
     name: str
     words: tuple[str, ...] = ()
+    new: bool = False
     alone: bool = False
     only_predict: bool = False
 
@@ -68,6 +71,8 @@ def made(wanted: Wanted, base: Base, data: Path, at: Path, rows: Path) -> Kept:
             words[3] = STRONG
         else:
             words += ["--from", str(base.labels), "--scores", str(base.scores)]
+        if not wanted.new:
+            words += ["--begin-with", str(base.labels)]
         seconds = learn(words, base.seed, folder, digest)
         network = folder
     found = measured(network, data, folder)

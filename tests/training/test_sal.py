@@ -105,7 +105,8 @@ def test_its_weights_are_a_segmenter_that_predict_uses(
 
 def bench_on(data: Path, folder: Path, proxy: Path, **given: object) -> SalBench:
     how = {"size": 48, "weights": "none", "head_channels": 8, "rates": (1,), "device": "cpu",
-           "precision": "32", "attention_channels": 4, "from_": str(proxy)}  # fmt: skip
+           "precision": "32", "attention_channels": 4, "attention_squeeze": 4,
+           "from_": str(proxy)}  # fmt: skip
     run = Run("sal", folder, data=data)
     settings = settled(settle(Sal, "scenes", {**how, **given}), 8)
     chosen = select(settings, run)

@@ -92,11 +92,12 @@ class Sal(MaskLearning):
     )
     attention_channels: int = option(
         256,
-        "of each branch before its classes (C); 0: a 3x3 layer that classifies itself",
+        "of each branch before its classes (C); 0: a 3x3 layer that classifies itself, which "
+        "learns in fewer steps",
         minimum=0,
         maximum=4096,
-        light=32,
-        scenes=32,
+        light=0,
+        scenes=0,
     )
     attention_squeeze: int = option(
         -1,
@@ -104,14 +105,8 @@ class Sal(MaskLearning):
         "-1: none, 256 on a ResNet",
         minimum=-1,
         maximum=4096,
-        light=32,
-        scenes=32,
-    )
-    gate_start: float = option(
-        0.0,
-        "what d_s of every class begins with; 4: the gates are open, and learn what to shut",
-        minimum=-20,
-        maximum=20,
+        light=0,
+        scenes=0,
     )
     strong: str = option(
         "",

@@ -175,3 +175,21 @@ def test_mistakes_are_sentences():
         made(branch_sum="max")
     with pytest.raises(ValueError, match="Dilations are whole numbers from 1 on"):
         made(attention_rates=(1, 0))
+
+
+@pytest.mark.parametrize("rate", [1, 3, 9, 20])
+def test_a_branch_of_one_layer_is_pooled_without_its_map(rate: int):
+    """The mean of its map, and the gradient of that, by way of the means under its taps."""
+    torch.manual_seed(0)
+    network = SalNet("slim", 5, attention_rates=(rate,), attention_channels=0, channels=8)
+    (branch,) = network.attention
+    torch.nn.init.normal_(branch[0].bias)
+    shape = (2, network.backbone.channels, 6, 11)
+    features = torch.randn(shape).to(memory_format=torch.channels_last).requires_grad_()
+    plain = branch(features).mean(dim=(2, 3))
+    (wanted,) = torch.autograd.grad(plain.square().sum(), features)
+    scores = network.scores(features)
+    assert scores is not None
+    (found,) = torch.autograd.grad(scores.square().sum(), features)
+    torch.testing.assert_close(scores, plain)
+    torch.testing.assert_close(found, wanted)

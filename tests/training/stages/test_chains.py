@@ -142,7 +142,11 @@ def test_an_unknown_list_is_a_sentence(plan: Make):
 
 def test_sal_learns_the_masks_that_its_scores_are_of(plan: Make):
     stages = {stage.name: stage for stage in plan(method="sal", strong="val").stages}
-    assert dict(stages["segmenter"].on) == {"from_": "labels", "scores": "scores"}
+    stands_on = {"from_": "labels", "scores": "scores", "begin_with": "labels"}
+    assert dict(stages["segmenter"].on) == stands_on
+    # The paper's steps are those of a training from ImageNet.
+    paper = {stage.name: stage for stage in plan(method="sal", preset="paper").stages}
+    assert "begin_with" not in paper["segmenter"].on
     assert dict(stages["scores"].on) == {"from_": "labels", "scorer": "scorer"}
     assert stages["segmenter"].settled("scenes").strong == "val"
     predictions = stages["predictions"].effective("scenes")
