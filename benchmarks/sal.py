@@ -102,8 +102,8 @@ def train(given: argparse.Namespace) -> None:
         stands_on = base.carry_out(data, at, saliency, seed)
         keep_base(stands_on, data)
         work: list[tuple[str, Callable[[], Kept]]] = []
+        rows.with_strong_list(data, at)
         if not given.curation:
-            rows.with_strong_list(data, at)
             work += [
                 (each.name, partial(rows.made, each, stands_on, data, at, ROWS))
                 for each in TRAININGS
@@ -127,7 +127,7 @@ def told(name: str, make: Callable[[], Kept]) -> None:
 
 def keep_base(stands_on: base.Base, data: Path) -> None:
     """A row of what the pipeline itself measured: its labels, and how the scores go with truth."""
-    digest, made_of = rows.digest_of([], "base", stands_on, data)
+    digest, made_of = rows.digest_of("base", [], stands_on, data)
     if kept(ROWS, digest) is None:
         figures = {name: dict(each) for name, each in stands_on.figures.items()}
         seconds = sum(each or 0.0 for each in stands_on.seconds.values())
@@ -136,9 +136,9 @@ def keep_base(stands_on: base.Base, data: Path) -> None:
 
 
 def known() -> dict[tuple[str, int], Kept]:
-    """Every row by its name and seed."""
+    """Every row by its name and seed that was made with the settings and the code of today."""
     made = [Kept(**json.loads(path.read_text(encoding="utf-8"))) for path in ROWS.glob("*.json")]
-    return {(row.name, row.seed): row for row in made}
+    return {(row.name, row.seed): row for row in made if rows.is_of_today(row)}
 
 
 if __name__ == "__main__":

@@ -101,32 +101,35 @@ class Kept:
 
 def digest_of(training: Training, data: Path, split: str, seed: int) -> tuple[str, dict[str, Any]]:
     """The digest of all that makes a training's figures, and what went into it."""
-    recipe = find_recipe(training.recipe)
-    given = {
-        name: value
-        for name, value in vars(
-            recipe_parser(recipe).parse_args(["--out", "-", *training.words])
-        ).items()
-        if name != "out"
-    }
-    options = {each.name: each for each in options_of(recipe.settings)}
-    parsed = {
-        name: options[name].parse(value) if isinstance(value, str) else value
-        for name, value in given.items()
-    }
-    settings = settle(recipe.settings, PRESET, parsed)
-    unimportant = {each.name for each in fields(Machine)} | {"watch_every", "watch_images"}
+    settings = settings_of(training.recipe, training.words)
     made_of: dict[str, Any] = {
-        "settings": {name: getattr(settings, name) for name in options if name not in unimportant},
+        "settings": settings,
         "seed": seed,
         "data": data_digest(data, split),
-        "trunk": trunk_digest(settings.backbone, settings.weights, data),
+        "trunk": trunk_digest(settings["backbone"], settings["weights"], data),
         "code": code_digest(training.recipe),
     }
     if training.on is not None:
         made_of["on"] = digest_of(training.on, data, split, seed)[0]
     text = json.dumps(made_of, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16], made_of
+
+
+def settings_of(name: str, words: Sequence[str]) -> dict[str, Any]:
+    """Every number of a recipe that these words of a command line leave it with, but for those that
+    change nothing of what it makes.
+    """
+    recipe = find_recipe(name)
+    given = vars(recipe_parser(recipe).parse_args(["--out", "-", *words]))
+    options = {each.name: each for each in options_of(recipe.settings)}
+    parsed = {
+        name: options[name].parse(value) if isinstance(value, str) else value
+        for name, value in given.items()
+        if name != "out"
+    }
+    settings = settle(recipe.settings, PRESET, parsed)
+    unimportant = {each.name for each in fields(Machine)} | {"watch_every", "watch_images"}
+    return {name: getattr(settings, name) for name in options if name not in unimportant}
 
 
 @cache

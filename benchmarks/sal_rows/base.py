@@ -1,5 +1,6 @@
 """What every row of SAL's benchmark stands on: one pipeline a seed, from tags to scored masks."""
 
+import hashlib
 import json
 import subprocess
 import sys
@@ -21,6 +22,21 @@ class Base:
     digests: dict[str, str]
     figures: dict[str, dict[str, float]]
     seconds: dict[str, float]
+
+    def content(self) -> dict[str, str]:
+        """Digests of what rows take of it: the masks, the scores, the network that they go on
+        from. Other code that makes the same is the same.
+        """
+        masks = hashlib.sha256()
+        for path in sorted((self.labels / "labels").glob("*.png")):
+            masks.update(path.name.encode() + path.read_bytes())
+        told = {"masks": masks.hexdigest()[:16]}
+        for name, path in (
+            ("scores", self.scores / "scores.jsonl"),
+            ("network", self.labels / "weights.safetensors"),
+        ):
+            told[name] = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+        return told
 
     @property
     def labels(self) -> Path:

@@ -18,7 +18,7 @@ from backend.labels import IGNORE, read_labels
 from backend.workspace import Workspace
 from benchmarks.attention_rows.cache import Kept, kept
 from benchmarks.sal_rows.base import FIT, Base
-from benchmarks.sal_rows.rows import digest_of, keep_alone, learn, machine, measured
+from benchmarks.sal_rows.rows import MORE_CODE, digest_of, keep_alone, learn, machine, measured
 from training.selection import default_tau
 
 BUDGETS = (20, 50, 100)
@@ -53,8 +53,8 @@ CELLS = (
 
 def made(cell: Cell, base: Base, data: Path, at: Path, rows: Path) -> Kept:
     """A row from the store of rows, or decided, trained and measured now."""
-    words = ["--policy", "curated", f"{cell.way}, {cell.order}, {cell.budget}, {ENOUGH}"]
-    digest, made_of = digest_of(words, cell.name, base, data)
+    words = ["--policy", "curated"]
+    digest, made_of = digest_of(cell.name, words, base, at / "data", more=MORE_CODE)
     row = kept(rows, digest)
     if row is not None:
         return row
@@ -67,7 +67,7 @@ def made(cell: Cell, base: Base, data: Path, at: Path, rows: Path) -> Kept:
     found = measured(run, data, run)
     found["decisions"] = {"miou": float(sum(counts.values())), **counts}
     row = Kept(
-        digest, cell.name, "sal", words[:2], base.seed, found, made_of, round(seconds, 1), machine()
+        digest, cell.name, "sal", words, base.seed, found, made_of, round(seconds, 1), machine()
     )
     keep_alone(rows, row)
     shutil.rmtree(folder)
@@ -112,7 +112,7 @@ def decided(
 
 def untouched(base: Base, data: Path, at: Path) -> Path:
     """A workspace with the photographs of `fit`, DSRG's masks as candidates and their scores."""
-    key = hashlib.sha256(json.dumps(base.digests, sort_keys=True).encode()).hexdigest()[:12]
+    key = hashlib.sha256(json.dumps(base.content()).encode()).hexdigest()[:12]
     folder = at / f"workspace-{base.seed}-{key}"
     if folder.is_dir():
         return folder

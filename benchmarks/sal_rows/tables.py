@@ -81,7 +81,8 @@ TABLES = (
     ),
     Table(
         "Table V: branches of the attention subnetwork",
-        "By their dilation.",
+        "By their dilation. In `light` a branch is one layer from the trunk to the classes, so its "
+        "mean over the image hardly knows the dilation: only what lies at the border differs.",
         (
             line("1", "branches-1", 61.24),
             line("1, 3", "branches-13", 61.26),
@@ -93,7 +94,7 @@ TABLES = (
     ),
     Table(
         "Table VIII: lambda",
-        "",
+        "0 is P4, as in the paper: there is no subnetwork, and no gate.",
         tuple(line(f"{each:g}", f"lambda-{each:g}", value) for each, value in LAMBDAS.items()),
         tuple((3, other) for other in (0, 1, 2, 4, 5, 6)),
     ),
@@ -184,9 +185,10 @@ def curation(found: Found, seeds: Sequence[int]) -> list[str]:
         if name in {cell.name for cell in CELLS} and row.seconds
     ]
     if times:
+        machines = " and ".join(sorted({row.machine for row in found.values() if row.machine}))
         parts.append(
             f"One training took {statistics.median(times):.0f} seconds (median of {len(times)}, "
-            f"the longest {max(times):.0f}), of one core, start and end included."
+            f"the longest {max(times):.0f}) with {machines}."
         )
     return parts
 
