@@ -9,6 +9,9 @@ from dataclasses import dataclass
 
 CURATED, ACCEPTED_ONLY, SCORES_ONLY = "curated", "accepted-only", "scores-only"
 
+# The scores that can be gone by: the fine one and the coarse one.
+BY = ("SF", "SC")
+
 POLICIES: dict[str, str] = {
     CURATED: "Accepted and fixed masks teach, rejected ones do not, and of the undecided ones "
     "those teach whose score is at least tau.",
@@ -40,11 +43,15 @@ RULES: dict[str, Rule] = {
 }
 """By name, in the order in which a table shows them. (Source: SAL Eq. 9 and IV-F.)"""
 
+# The rules by which an image teaches what a person saw to, or its true mask.
+DECIDED = ("true", "fixed", "accepted")
+
 
 @dataclass(frozen=True)
 class Known:
-    """What is known of an image: its verdict (accept, fix, reject, undecided or None), whether it
-    has a mask to learn from and whether that is its true one, and that mask's score.
+    """What is known of an image: the verdict on the mask that stands for it (accept, fix, reject,
+    undecided or None), whether it has a mask to learn from and whether that is its true one, and
+    that mask's score.
     """
 
     verdict: str | None = None

@@ -3,7 +3,8 @@
     make screenshots            (or: python docs/screenshots.py [--keep DIR])
 
 Paints sample scenes, decides on some candidates, trains for a little, and takes each tab in light
-at 1440x900 and in dark at 1024x768.
+at 1440x900 and in dark at 1024x768. Then scores the candidates, trains a segmenter from the chosen
+ones, and takes Curate and Train with these.
 """
 
 import argparse
@@ -69,6 +70,10 @@ def main() -> int:
                 _live_in(browser, address)
                 for look in LOOKS:
                     _take(browser, address, *look)
+                _score(browser, address)
+                for theme in ("light", "dark"):
+                    _take_scores(browser, address, theme, 1440, 900)
+                _take_policy(browser, address, "light", 1440, 900)
                 browser.close()
         finally:
             app.terminate()
@@ -121,6 +126,63 @@ def _take(browser: Browser, address: str, theme: str, width: int, height: int) -
     _tab(page, "Data")
     page.locator("#tm-data tbody tr").first.wait_for(timeout=WAIT)
     _shoot(page, "data", theme, width)
+    page.context.close()
+
+
+def _score(browser: Browser, address: str) -> None:
+    """A mask scorer, its scores of the candidates, and a segmenter from those that were chosen."""
+    page = _open(browser, address, "light", 1440, 900)
+    _tab(page, "Train")
+    for recipe in ("scorer", "score", "sal"):
+        page.locator("#tr-recipe").select_option(recipe)
+        page.locator("#tr-data").select_option(index=0)
+        if recipe == "score":
+            page.locator("#tr-score-scorer").select_option(index=1)
+        else:
+            page.locator('#tm-train [data-preset="scenes"]').click()
+        if recipe == "sal":
+            _freeze_all(page)
+        page.locator("#tm-train .tr-go:enabled").click()
+        title = page.locator("#tm-train .tr-title", has_text=f" {recipe} ")
+        title.locator('[data-state="done"]').wait_for(timeout=600_000)
+    page.context.close()
+
+
+def _freeze_all(page: Page) -> None:
+    """A snapshot of all candidates, its rules counted."""
+    page.get_by_role("button", name="Freeze all candidates").click()
+    page.locator("#tm-train .tr-rules tbody tr").first.wait_for(timeout=WAIT)
+    page.wait_for_function(
+        "!document.querySelector('#tm-train .tr-command-text').textContent.includes('TAGGED')"
+    )
+
+
+def _take_scores(browser: Browser, address: str, theme: str, width: int, height: int) -> None:
+    page = _open(browser, address, theme, width, height)
+    _tab(page, "Curate")
+    page.locator("#tm-curate[data-shown]").wait_for(timeout=WAIT)
+    page.get_by_role("combobox", name="Order of the queue").select_option("tau")
+    page.locator(".cu-item-text", has_text="from tau").first.wait_for(timeout=WAIT)
+    page.get_by_role("button", name="Masks at the line").click()
+    page.locator(".cu-thumb").first.wait_for(timeout=WAIT)
+    page.keyboard.press("d")
+    page.evaluate("document.activeElement.blur()")
+    _shoot(page, "curate-scores", theme, width)
+    page.context.close()
+
+
+def _take_policy(browser: Browser, address: str, theme: str, width: int, height: int) -> None:
+    """The form of `sal` with the rules of its policy, beside the run that ended."""
+    page = _open(browser, address, theme, width, height)
+    _tab(page, "Train")
+    page.locator("#tr-recipe").select_option("sal")
+    page.locator('#tm-train [data-preset="scenes"]').click()
+    _freeze_all(page)
+    page.locator("#tm-train .tr-film-strip canvas").first.wait_for(timeout=WAIT)
+    page.locator("#tm-train .tr-form-body").evaluate("(one) => { one.scrollTop = 1e5; }")
+    page.evaluate("document.activeElement.blur()")
+    page.locator(".tm-toast").first.wait_for(state="detached", timeout=WAIT)
+    _shoot(page, "train-sal", theme, width)
     page.context.close()
 
 

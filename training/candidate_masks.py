@@ -26,7 +26,8 @@ from training.streaming import stream
 class Candidate:
     """A mask of an image: of which run (its place among them), and of which class, None for all.
 
-    true: AC against the true mask, None where there is none.
+    true: AC against the true mask, None where there is none; referenced: whether there is anything
+    in its reference that it could agree with; empty: whether it has no pixel.
     """
 
     name: str
@@ -35,6 +36,8 @@ class Candidate:
     ac: float
     cd: float
     true: float | None
+    referenced: bool = True
+    empty: bool = False
 
 
 @dataclass(frozen=True)
@@ -124,7 +127,8 @@ def tell_saliency(run: Run, references: References, items: Sequence[Item]) -> No
 def look_through(
     run: Run, labelled: LabelledRuns, references: References, measure: Measure, threads: int
 ) -> list[Candidate]:
-    """Every mask of every image with its coarse scores; what cannot be used is named.
+    """Every mask of every image with its coarse scores; what cannot be used, and what has nothing
+    to be compared with, is named.
 
     Reference masks that are there are not made again.
     """
@@ -140,7 +144,25 @@ def look_through(
         for sentence in each.troubles:
             run.message(sentence)
         candidates += each.found
+    tell_empty(run, candidates)
     return candidates
+
+
+def tell_empty(run: Run, candidates: Sequence[Candidate]) -> None:
+    """Names the images in whose reference a mask finds nothing, and counts the empty masks."""
+    blind = [each for each in candidates if not each.referenced]
+    if blind:
+        names = list(dict.fromkeys(each.name for each in blind))
+        run.message(
+            f"{len(blind)} masks of {len(names)} images have an empty reference, which says "
+            f"nothing of how good they are; they are left out: {some(names)}."
+        )
+    empty = sum(each.empty for each in candidates if each.referenced)
+    if empty:
+        run.message(
+            f"{empty} of {len(candidates)} masks are empty; they teach that such a mask has an AC "
+            "of 0."
+        )
 
 
 def seen(item: Item, labelled: LabelledRuns, references: References, measure: Measure) -> Seen:
@@ -163,7 +185,10 @@ def seen(item: Item, labelled: LabelledRuns, references: References, measure: Me
         for number, part in enumerate(measure.parts(labels, item.tags)):
             ac = measure.accuracy(part, reference, likely)
             told = None if true is None else true[number]
-            found.append(Candidate(item.name, place, part.id, ac, cd, told))
+            referenced, empty = bool(part.of(reference).any()), not part.mask.any()
+            found.append(
+                Candidate(item.name, place, part.id, ac, cd, told, referenced, bool(empty))
+            )
     return Seen(item.name, found, troubles)
 
 

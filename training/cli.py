@@ -180,6 +180,9 @@ def _asked(recipe: Recipe, arguments: Sequence[str]) -> Asked | None:
         given["from_"] = str(Path(given["from_"]).absolute())
     if given.get("scores"):
         given["scores"] = str(Path(given["scores"]).absolute())
+    # It may be the name of shipped weights, too.
+    if given.get("begin_with") and Path(given["begin_with"]).exists():
+        given["begin_with"] = str(Path(given["begin_with"]).absolute())
     for name, value in given.items():
         if name in options and isinstance(value, str):
             given[name] = options[name].parse(value)

@@ -18,6 +18,15 @@ SEGMENTERS = ("segment", "sal")
 BRANCHES = {"branches": 1, "attention": 0}
 
 
+def require_alone(named: str, weights: str) -> None:
+    """TrainingError where a training is to begin with a segmenter and with other weights too."""
+    if weights:
+        raise TrainingError(
+            f"--begin-with {named} has a trunk of its own, and --weights {weights} names another: "
+            "both cannot be begun with. Leave one of them out."
+        )
+
+
 def require_fitting(named: str, backbone: str) -> WeightsCard:
     """The card of the segmenter that a training is to begin with; TrainingError for a network that
     is none, or has another trunk, WeightsError where it cannot be read.

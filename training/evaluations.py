@@ -46,7 +46,8 @@ def forget(folder: Path, name: str) -> None:
 
 
 def evaluate_run(run: "Run") -> None:
-    """Measures the maps/ and labels/ that a recipe left, over the images that have a true mask.
+    """Measures the maps/ and labels/ that a recipe left, over the images that have a true mask;
+    labels/ without those which taught by a true mask or by one that a person saw to.
 
     Says why where they cannot be measured. Raises DataError where nothing can be written, and
     Cancelled.
@@ -63,13 +64,34 @@ def evaluate_run(run: "Run") -> None:
         if known and MAPS in made:
             keep(run.folder, MAPS, swept(run, source, known), of=of)
         if known and LABELS in made:
-            found = measure_items(known, run.folder / LABELS, source.classes, run.check)
-            if found is not None:
-                keep(run.folder, LABELS, result(found, source.classes), of=of)
+            _measure_labels(run, source, known, of)
         if PREDICTIONS in made:
             _measure_predictions(run, source)
     except (TagmaskError, TrainingError) as problem:
         run.message(f"What the run made is not measured: {problem}")
+
+
+def _measure_labels(run: "Run", source: "Source", known: "list[Item]", of: str) -> None:
+    """Measures labels/; what a person or the truth has taught an image says nothing of the others,
+    so that such images are left out, and how many they are is said where the list is named.
+    """
+    from training.selection import decided_in
+
+    decided = decided_in(run.folder)
+    items = [item for item in known if item.name not in decided]
+    left = len(known) - len(items)
+    if left and not items:
+        run.message(
+            f"The labels are not measured: all {left} images with a true mask taught by it, or by "
+            "a mask that a person accepted or drew."
+        )
+    elif left:
+        of = f"{of}, without {left} decided image{'' if left == 1 else 's'}"
+    found = measure_items(items, run.folder / LABELS, source.classes, run.check)
+    if found is None:
+        forget(run.folder, LABELS)
+    else:
+        keep(run.folder, LABELS, result(found, source.classes), of=of)
 
 
 def _measure_predictions(run: "Run", source: "Source") -> None:

@@ -4,6 +4,7 @@ What is kept of an image is a line. The network is asked in batches of neighbour
 ones, so that a run that was killed and goes on ends with the same bytes.
 """
 
+import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -58,6 +59,7 @@ class Coarse:
         """The coarse scores of an image's labels, which are its mask."""
         try:
             image = require_usable(read_image(item.image), item.name)
+            mask = mask_digest(item)
             labels = labels_of(item, image)
             reference = self.references.of(item, image)
         except (ImageError, DataError, SaliencyError, RefinementError) as problem:
@@ -74,7 +76,8 @@ class Coarse:
         cd = distribution(labels, item.tags)
         ac = float(np.mean([part["AC"] for part in parts]))
         method = self.methods.get(item.name, self.otherwise)
-        line = {"image": item.name, "method": method, "AC": ac, "CD": cd, "SC": ac * cd}
+        told = {"image": item.name, "mask": mask, "method": method}
+        line = {**told, "AC": ac, "CD": cd, "SC": ac * cd}
         return Scored(item, line, parts, inputs, self._doubts(item, labels, reference))
 
     def _doubts(self, item: Item, labels: np.ndarray, reference: np.ndarray) -> list[str]:
@@ -168,7 +171,9 @@ def begin(
     """The lines to keep of an earlier start, and how many images they and what was left out among
     them stand for: whole batches, in order, with their reference masks.
 
-    The files are cut to these.
+    The files are cut to these. From the first image on whose mask is another than was scored, or
+    that was left out and can be scored now, all is scored again: each batch is then what it would
+    be in a run that was never stopped.
     """
     place = {item.name: number for number, item in enumerate(items)}
     lines = lines_in(run.folder / SCORES) if run.resume else []
@@ -177,6 +182,10 @@ def begin(
         number = place.get(line["image"], -1)
         after = place[kept[-1]["image"]] if kept else -1
         if number <= after or not coarse.references.path(line["image"]).is_file():
+            break
+        if any(coarse(item).usable for item in items[after + 1 : number]):
+            break
+        if line.get("mask") != mask_digest(items[number]):
             break
         kept.append(line)
     last = place[kept[-1]["image"]] + 1 if kept else 0
@@ -190,6 +199,15 @@ def begin(
     else:
         (run.folder / CLASSES).unlink(missing_ok=True)
     return kept, start
+
+
+def mask_digest(item: Item) -> str:
+    """sha256, hex, of the label PNG that is an item's mask; DataError where it cannot be read."""
+    assert item.mask is not None
+    try:
+        return hashlib.sha256(item.mask.read_bytes()).hexdigest()
+    except OSError as problem:
+        raise DataError(f"{item.mask} could not be read: {problem.strerror or problem}.") from None
 
 
 def lines_in(path: Path) -> list[dict[str, Any]]:

@@ -56,12 +56,7 @@ def open_masked(run: Run, earlier: str, strong: str) -> Masked:
         source = with_true_masks(run, source, strong)
     taught = with_masks_only(run, source, earlier, strong)
     held, digest = look_through(run, taught)
-    class_ids = sorted(held - {BACKGROUND, IGNORE})
-    if not class_ids:
-        raise TrainingError(
-            f"None of the {len(taught.items)} masks holds a pixel of a class: there is nothing to "
-            "tell from the background. Make other labels, or accept masks with objects in them."
-        )
+    class_ids = classes_in(held, len(taught.items))
     absent = [name for id, name in source.classes.items() if id not in class_ids]
     if absent:
         run.message(
@@ -69,6 +64,17 @@ def open_masked(run: Run, earlier: str, strong: str) -> Masked:
             f"{'it' if len(absent) == 1 else 'them'}."
         )
     return Masked(whole, taught, class_ids, _origin(taught, earlier, strong, digest))
+
+
+def classes_in(held: set[int], masks: int) -> list[int]:
+    """The ids of classes, ascending, among all that so many masks hold; TrainingError for none."""
+    class_ids = sorted(held - {BACKGROUND, IGNORE})
+    if not class_ids:
+        raise TrainingError(
+            f"None of the {masks} masks holds a pixel of a class: there is nothing to tell from "
+            "the background. Make other labels, or accept masks with objects in them."
+        )
+    return class_ids
 
 
 def with_labels(source: Source, earlier: Path) -> Source:

@@ -12,17 +12,16 @@ import torch
 from torch.nn import functional
 
 from backend.atomic import write_whole
-from backend.labels import BACKGROUND, IGNORE
+from backend.exchange.names import some
+from backend.labels import IGNORE
 from backend.networks.salnet import SalNet, SalOutput
 from training import losses
 from training.data import Batch
-from training.masks import Masked, look_through
+from training.masks import Masked, classes_in, look_through
 from training.networks import trunk_of
 from training.run import CONFIG, Run, read_config
 from training.segmenting import SegmentBench, dilations
-from training.selection import Selection
-
-WEIGHTS_OF_IMAGES = "weights.jsonl"
+from training.selection import WEIGHTS_OF_IMAGES, Selection
 
 
 class SalLosses(NamedTuple):
@@ -52,8 +51,15 @@ def masked(selection: Selection, run: Run, *, tags_teach: bool) -> Masked:
     taught = replace(whole, items=items)
     weighed = replace(whole, items=[item for item in items if item.mask is not None])
     held, digest = look_through(run, weighed)
-    tags = {tag for item in items for tag in item.tags} if tags_teach else set()
-    class_ids = sorted((held | tags) - {BACKGROUND, IGNORE})
+    class_ids = classes_in(held, len(weighed.items))
+    tags = {tag for item in whole.items for tag in item.tags}
+    absent = [name for id, name in whole.classes.items() if id in tags - held]
+    if absent:
+        how = "the tags alone teach" if tags_teach else "the network does not learn"
+        them = "it" if len(absent) == 1 else "them"
+        run.message(f"No mask that teaches holds {some(absent, 25)}; {how} {them}.")
+    if tags_teach:
+        class_ids = sorted({*class_ids, *tags})
     left = len(whole.items) - len(items)
     if left:
         run.message(f"{left} of {len(whole.items)} images teach nothing and are left out.")

@@ -11,8 +11,6 @@ from backend.labels import BACKGROUND, IGNORE
 from backend.maps import scoring
 from backend.maps.objectness import NONE, OfMask, objectness
 
-SCORES = ("AC", "SC", "P", "SF")
-
 
 class Part(NamedTuple):
     """What is scored of labels: a binary mask B, bool (H,W), of one class or, where id is None, of

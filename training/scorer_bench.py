@@ -59,6 +59,11 @@ class ScorerBench:
                 f"None of the {len(labelled.labelled)} labelled images can be scored; the messages "
                 "say why."
             )
+        if not any(each.referenced for each in self.candidates):
+            raise TrainingError(
+                f"The references of all {len(self.candidates)} masks are empty, so that nothing "
+                "says how good they are. Name other --saliency, or lower --reference-threshold."
+            )
         names = {each.name for each in self.candidates}
         items = [item for item in labelled.source.items if item.name in names]
         self.apart = held_out(items, settings.held_out, run.seed)
@@ -197,8 +202,10 @@ class ScorerBench:
     def _samples(self) -> tuple[ScorerSamples, ScorerSamples | None]:
         """What is learnt, and what is held out; how many there are is said and kept."""
         settings, run = self.settings, self.run
-        kept = [each for each in self.candidates if each.name not in self.apart]
-        others = [each for each in self.candidates if each.name in self.apart]
+        # Of a mask without anything to compare it with AC is 0, however good it is.
+        sure = [each for each in self.candidates if each.referenced]
+        kept = [each for each in sure if each.name not in self.apart]
+        others = [each for each in sure if each.name in self.apart]
         how = Augmented(settings.redraw, settings.flip, settings.jitter)
         samples, lacking = samples_of(kept, settings, run.seed)
         for sentence in lacking:

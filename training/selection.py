@@ -4,6 +4,7 @@ Proposed masks come from a run (--from) or from the candidates of a snapshot, th
 scores.jsonl or from that snapshot. A policy (backend.policies) says how scores and decisions count.
 """
 
+import filecmp
 import hashlib
 import json
 import math
@@ -11,17 +12,22 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
+
 from backend import policies
 from backend.exchange.names import some
 from backend.exchange.snapshot import EVERYTHING, is_manifest
 from backend.exchange.sources import Item, Source, open_source
-from backend.policies import SCORES_ONLY, Known
+from backend.labels import read_labels
+from backend.policies import BY, SCORES_ONLY, Known
 from training.errors import TrainingError
-from training.masks import with_labels, with_true_masks
-from training.run import Run
+from training.masks import LABELS, with_labels, with_true_masks
+from training.run import CONFIG, Run, read_config
+from training.scores import SCORES
 
-SCORES = "scores.jsonl"
-BY = ("SF", "SC")
+WEIGHTS_OF_IMAGES = "weights.jsonl"
+# The recipe that measures the labels of another run.
+SCORE = "score"
 # The best thresholds of Table IV: those of VGG16, and those of ResNet-101.
 TAU = {"SF": (0.55, 0.85), "SC": (0.55, 0.80)}
 
@@ -188,9 +194,35 @@ def default_tau(by: str, backbone: str) -> float:
     return resnet if backbone.startswith("resnet") else vgg16
 
 
+def decided_in(folder: Path) -> set[str]:
+    """The images that taught a run by a mask which a person saw to, or by their true one, as its
+    weights.jsonl says; none where it has no such file.
+    """
+    path = folder / WEIGHTS_OF_IMAGES
+    if not path.is_file():
+        return set()
+    told = (json.loads(line) for line in path.read_text(encoding="utf-8").splitlines())
+    return {each["image"] for each in told if each["rule"] in policies.DECIDED}
+
+
 def _known(item: Item, wanted: Wanted, score: float | None) -> Known:
     is_true = bool(wanted.strong) and item.mask is not None and item.mask == item.truth
-    return Known(item.verdict, item.mask is not None, is_true, score)
+    verdict = item.verdict
+    if verdict == "reject" and wanted.policy != SCORES_ONLY and not _is_as_rejected(item):
+        # A run's mask in the place of the rejected one: nobody has seen it yet.
+        verdict = "undecided"
+    return Known(verdict, item.mask is not None, is_true, score)
+
+
+def _is_as_rejected(item: Item) -> bool:
+    """Whether the mask that stands for a rejected image is the candidate that was rejected, pixel
+    by pixel; an image without a mask is as it was rejected.
+    """
+    if item.mask is None or item.mask == item.candidate:
+        return True
+    if item.candidate is None:
+        return False
+    return np.array_equal(read_labels(item.mask), read_labels(item.candidate))
 
 
 def _tau(wanted: Wanted, run: Run, judged: dict[str, Known]) -> float:
@@ -219,9 +251,15 @@ def _tau(wanted: Wanted, run: Run, judged: dict[str, Known]) -> float:
 
 
 def _scores(wanted: Wanted, run: Run, source: Source) -> dict[str, float]:
-    """The scores of the images: those of --scores, else of --from, else of the snapshot."""
-    own = {item.name: item.scores.get(wanted.by) for item in source.items}
-    found = {name: score for name, score in own.items() if score is not None}
+    """The scores of the images: those of --scores, else of --from; of an image that these do not
+    score, and whose mask is the snapshot's candidate, those of the snapshot.
+    """
+    own = {
+        item.name: item.scores[wanted.by]
+        for item in source.items
+        # The snapshot's scores are those of its candidates, and other masks have none of them.
+        if item.candidate is not None and item.mask == item.candidate and wanted.by in item.scores
+    }
     if wanted.scores:
         path = Path(wanted.scores)
         path = path / SCORES if path.is_dir() else path
@@ -230,12 +268,47 @@ def _scores(wanted: Wanted, run: Run, source: Source) -> dict[str, float]:
                 f"There are no scores at {wanted.scores}. Name with --scores a folder that "
                 "`python -m training score` wrote, or its scores.jsonl."
             )
-        return found | read_scores(path, wanted.by, run)
-    if wanted.from_:
-        # The snapshot's scores are those of its candidates, and these are other masks.
-        path = Path(wanted.from_) / SCORES
-        return read_scores(path, wanted.by, run) if path.is_file() else {}
-    return found
+        if wanted.from_:
+            _require_of(path.parent, Path(wanted.from_))
+        return own | read_scores(path, wanted.by, run)
+    if wanted.from_ and (path := Path(wanted.from_) / SCORES).is_file():
+        return own | read_scores(path, wanted.by, run)
+    return own
+
+
+def _require_of(scores: Path, proposed: Path) -> None:
+    """TrainingError where a run of `score` says that it measured other labels than the proposed.
+
+    Scores that do not say whose they are, such as those that a pipeline put out, are taken as they
+    are.
+    """
+    if not (scores / CONFIG).is_file():
+        return
+    config = read_config(scores)
+    measured = config["settings"].get("from_") if config.get("recipe") == SCORE else None
+    if measured and not _same_labels(Path(measured), proposed):
+        raise TrainingError(
+            f"{scores} has the scores of the labels of {measured}, but the proposed masks are "
+            f"those of {proposed} (--from). Score these with `python -m training score --from "
+            f"{proposed}` and name that run with --scores."
+        )
+
+
+def _same_labels(measured: Path, proposed: Path) -> bool:
+    """Whether two runs' folders are one, or the second has all labels of the first, as a copy
+    does.
+    """
+    if measured.resolve() == proposed.resolve():
+        return True
+    if not measured.is_dir():
+        # Moved away since: a folder keeps its name where all that speaks of it is moved with it.
+        return measured.name == proposed.name
+    one, other = measured / LABELS, proposed / LABELS
+    names = [path.name for path in one.glob("*.png")]
+    return bool(names) and all(
+        (other / name).is_file() and filecmp.cmp(one / name, other / name, shallow=False)
+        for name in names
+    )
 
 
 def read_scores(path: Path, by: str, run: Run) -> dict[str, float]:

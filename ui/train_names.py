@@ -27,6 +27,8 @@ FROM_LABELS = ("score", "scorer")
 # The kinds of networks that `sal` may begin with.
 SEGMENTERS = ("segment", "sal")
 SCORES = "score"
+# Networks that began with one another are told of so far back.
+MOST_BEFORE = 5
 
 
 def shown(recipes: Mapping[str, Any]) -> dict[str, Any]:
@@ -118,15 +120,42 @@ def affinity(context: "Context", id: str) -> str:
     )
 
 
-def segmenters(context: "Context") -> list[dict[str, str]]:
-    """The segmenters that runs of this workspace have left, with their trunks, the newest first."""
+def segmenters(context: "Context") -> list[dict[str, Any]]:
+    """The segmenters that runs of this workspace have left, the newest first, with their trunks and
+    (`made`) what each was made by, then what the network that it began with was, and so on.
+    """
     found = [each for kind in SEGMENTERS for each in context.inspectors.segmenters(kind)]
     found.sort(key=lambda each: -int(each.id.partition(":")[2]))
     return [
-        {"id": each.id, "title": each.title, "backbone": each.card.backbone}
+        {
+            "id": each.id,
+            "title": each.title,
+            "backbone": each.card.backbone,
+            "made": _makings(each.card.name, each.card.origin),
+        }
         for each in found
         if each.card is not None
     ]
+
+
+def _makings(name: str, origin: Any) -> list[dict[str, str]]:
+    """What the origin in a card tells: the network's name, how it was trained, and SAL's policy, ""
+    where it has none; then the same of the networks before it.
+    """
+    made: list[dict[str, str]] = []
+    while isinstance(origin, Mapping) and len(made) < MOST_BEFORE:
+        policy = _within(origin, "labels", "selection", "policy")
+        said = {"name": name, "by": origin.get("text"), "policy": policy}
+        made.append({key: v[:200] if isinstance(v, str) else "" for key, v in said.items()})
+        name, origin = _within(origin, "begun", "name"), _within(origin, "begun", "origin")
+    return made
+
+
+def _within(told: Any, *names: str) -> Any:
+    """A value inside of what a file tells; None where it is not there."""
+    for name in names:
+        told = told.get(name) if isinstance(told, Mapping) else None
+    return told
 
 
 def scorer(context: "Context", id: str) -> str:

@@ -12,8 +12,13 @@ if TYPE_CHECKING:
 RECIPE = "pipeline"
 SET = "set_"
 STAGES = "stages"
-# What --set must not name: the form has it, and a page names no path.
-IN_THE_FORM = ("weights", "saliency", "strong", "from", "run")
+# What --set must not name: options that take a file, a folder or a list, as a page names no path.
+# Those of every recipe stand here, whether a pipeline has a stage of it or not; `from` is also how
+# `from_` is typed.
+PLACES = (
+    "weights", "begin_with", "saliency", "strong", "from", "run", "scorer", "scores", "affinity",
+    "masks", "validation", "stages", "test",
+)  # fmt: skip
 
 
 def completed(
@@ -30,10 +35,10 @@ def completed(
         raise JobError(f"The options of stages cannot be read ({error}).") from None
     for word in words:
         wanted = word.partition("=")[0].rpartition(".")[2].replace("-", "_").rstrip("_")
-        if wanted in IN_THE_FORM:
+        if wanted in PLACES:
             raise JobError(
-                f"{word[:80]!r} cannot be set for one stage from the page. Choose it for the whole "
-                "pipeline above, or use the command line."
+                f"{word[:80]!r} cannot be set for one stage from the page. What the form has of it "
+                "goes for the whole pipeline; the command line can set it for one stage."
             )
     (method,) = (each for each in about["options"] if each["name"] == "method")
     chosen = options.get("method") or next(iter(method["default"].values()))

@@ -8,7 +8,7 @@ from functools import partial
 from itertools import islice
 from pathlib import Path
 from threading import Lock
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -61,6 +61,20 @@ class Refusals:
         return good
 
 
+class ScoreLine(NamedTuple):
+    """What a line of a scores.jsonl says of an image's labels; `mask` is the sha256 of the label
+    PNG that was scored, None where an older line does not say.
+    """
+
+    method: str
+    scores: dict[str, float]
+    mask: str | None = None
+
+    def is_of(self, digest: str) -> bool:
+        """Whether it was this label PNG that was scored, as far as the line says."""
+        return self.mask is None or self.mask == digest
+
+
 @dataclass(frozen=True)
 class Intake:
     """How many candidates are new, how many were there already, and what was refused."""
@@ -91,9 +105,10 @@ def take_in_labels(
     """Enters a run folder's labels/IMAGE.png as candidates, with the scores of scores.jsonl.
 
     Images are found by name. Taken in twice, nothing is doubled. A label map that does not fit (no
-    such image, another size, unknown ids) is refused with a sentence and the rest goes on.
-    `skip_undecided` passes over those that are 255 throughout: there is nothing to review. Raises
-    DataError where the folder holds no labels at all.
+    such image, another size, unknown ids) is refused with a sentence and the rest goes on; one that
+    has changed since it was scored comes in without its scores, with a sentence. `skip_undecided`
+    passes over those that are 255 throughout: there is nothing to review. Raises DataError where
+    the folder holds no labels at all.
     """
     folder = Path(run_folder)
     paths = sorted((folder / "labels").glob("*.png"))
@@ -110,13 +125,17 @@ def take_in_labels(
         image = store.images.by_name(path.stem)
         if image is None:
             return f"The workspace has no image {path.stem} for {path.name}."
-        how, numbers = scores.get(path.stem, (method, {}))
+        line = scores.get(path.stem, ScoreLine(method, {}))
         try:
             if skip_undecided and (read_labels(path) == IGNORE).all():
                 return None
-            return store.candidates.check(image.id, how, path, numbers, into=batch)
+            found = store.candidates.check(image.id, line.method, path, line.scores, into=batch)
         except DataError as error:
             return str(error)
+        if line.is_of(found.digest):
+            return found
+        refused.add(changed_since(path.stem))
+        return replace(found, scores={})
 
     with ThreadPoolExecutor(_THREADS) as threads:
         for batch in batches(paths):
@@ -127,7 +146,7 @@ def take_in_labels(
             new += sum(entered)
             known += len(entered) - sum(entered)
             if progress:
-                progress(new + known + refused.count, len(paths))
+                progress(min(new + known + refused.count, len(paths)), len(paths))
     return Intake(new, known, refused)
 
 
@@ -205,15 +224,23 @@ def take_in_source(
     return Import(new, known, candidates, refused)
 
 
-def read_scores(path: Path, method: str) -> dict[str, tuple[str, dict[str, float]]]:
-    """Method and numbers by image name from a scores.jsonl; lines that are none are passed over.
+def changed_since(name: str) -> str:
+    """The sentence about scores of labels that are others now."""
+    return (
+        f"The labels of {name} have changed since they were scored, so these scores are left out. "
+        "Run `score` on them again."
+    )
+
+
+def read_scores(path: Path, method: str) -> dict[str, ScoreLine]:
+    """The lines of a scores.jsonl by image name; what is no line is passed over.
 
     The last line of an image counts, as a resumed run writes it again; `method` stands in where
     a line names none.
     """
     if not path.is_file():
         return {}
-    found: dict[str, tuple[str, dict[str, float]]] = {}
+    found: dict[str, ScoreLine] = {}
     with path.open(encoding="utf-8", errors="replace") as lines:
         for line in lines:
             try:
@@ -221,10 +248,11 @@ def read_scores(path: Path, method: str) -> dict[str, tuple[str, dict[str, float
             except ValueError:
                 continue
             if isinstance(told, dict) and isinstance(told.get("image"), str):
-                named = told.get("method")
-                found[told["image"]] = (
+                named, mask = told.get("method"), told.get("mask")
+                found[told["image"]] = ScoreLine(
                     named if isinstance(named, str) else method,
                     _numbers(told),
+                    mask if isinstance(mask, str) else None,
                 )
     return found
 
@@ -252,7 +280,7 @@ def _numbers(told: dict[str, Any]) -> dict[str, float]:
     return {
         name: float(value)
         for name, value in told.items()
-        if name not in ("image", "method") and type(value) in (int, float)
+        if name not in ("image", "mask", "method") and type(value) in (int, float)
     }
 
 

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 
 from backend.errors import JobError
 from backend.intake.masks import take_in_labels
+from backend.intake.references import FOLDER as REFERENCES
+from backend.intake.references import take_in_references
 from backend.intake.scores import scores_of_labels, take_in_scores
 
 if TYPE_CHECKING:
@@ -31,7 +33,13 @@ def offer_labels(workspace: "Workspace", run: "Run") -> list[str]:
 
 
 def labels_taken_in(workspace: "Workspace", folder: Path, run_id: int) -> list[str]:
-    """Takes a run folder's labels in; sentences about what is new and what was refused."""
+    """Takes a run folder's labels in, with the references beside its scores where it has any;
+    sentences about what is new and what was refused.
+    """
     intake = take_in_labels(workspace.store, folder, run_id, skip_undecided=True)
     known = f", {intake.known} known already" if intake.known else ""
-    return [f"New candidates for review: {intake.new}{known}.", *intake.refused.told()]
+    said = [f"New candidates for review: {intake.new}{known}.", *intake.refused.told()]
+    if (folder / REFERENCES).is_dir():
+        references, refused = take_in_references(workspace.store, folder, run_id)
+        said += [f"Reference masks: {references}.", *refused.told()]
+    return said

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from backend.errors import DataError
-from backend.intake.masks import Refusals, batches, read_scores
+from backend.intake.masks import Refusals, ScoreLine, batches, changed_since, read_scores
+from backend.intake.references import checked_reference
 from backend.store import REFERENCE, Store
-from backend.store.checking import check_labels
 from backend.store.files import FileBatch
 
 if TYPE_CHECKING:
@@ -62,8 +62,9 @@ class _Checked:
 def take_in_scores(store: Store, folder: Path, run_id: int | None) -> ScoreIntake:
     """Gives the candidates that a run of `score` measured its scores, and keeps its references.
 
-    A candidate is found by its image and the very bytes of its label map, whoever offered it. Done
-    twice, nothing is doubled, and no earlier score is lost: see `Candidates.scorings`. Raises
+    A candidate is found by its image and the very bytes of its label map, whoever offered it. Where
+    the labels have changed since they were scored, the scores are another mask's and are refused.
+    Done twice, nothing is doubled, and no earlier score is lost: see `Candidates.scorings`. Raises
     DataError where the folder does not say whose labels were scored.
     """
     labels = scored_labels(folder)
@@ -71,8 +72,8 @@ def take_in_scores(store: Store, folder: Path, run_id: int | None) -> ScoreIntak
     refused = Refusals()
     new = known = unoffered = references = 0
 
-    def check(entry: tuple[str, tuple[str, dict[str, float]]], batch: FileBatch) -> _Checked | str:
-        name, (_, scores) = entry
+    def check(entry: tuple[str, ScoreLine], batch: FileBatch) -> _Checked | str:
+        name, line = entry
         image = store.images.by_name(name)
         if image is None:
             return f"The workspace has no image {name}, so its scores have no place."
@@ -80,15 +81,15 @@ def take_in_scores(store: Store, folder: Path, run_id: int | None) -> ScoreIntak
             digest = hashlib.sha256((labels / f"{name}.png").read_bytes()).hexdigest()
         except OSError as error:
             return f"The labels of {name} that were scored cannot be read: {error.strerror}."
+        if not line.is_of(digest):
+            return changed_since(name)
         kept = None
-        reference = folder / "references" / f"{name}.png"
-        if reference.is_file():
-            size, said = (image.height, image.width), f"The reference mask of {name}"
-            try:
-                kept = check_labels(batch, reference, size, (), said)
-            except DataError as error:
-                refused.add(str(error))
-        return _Checked(image.id, store.candidates.with_labels(image.id, digest), scores, kept)
+        try:
+            kept = checked_reference(folder, image, batch)
+        except DataError as error:
+            refused.add(str(error))
+        found = store.candidates.with_labels(image.id, digest)
+        return _Checked(image.id, found, line.scores, kept)
 
     with ThreadPoolExecutor(_THREADS) as threads:
         for batch in batches(told):

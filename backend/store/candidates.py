@@ -82,9 +82,9 @@ class Candidates(Noun):
     ) -> int:
         """Enters a label map (PNG bytes, or the digest of a stored one); its id.
 
-        The same labels by the same method for the same image give the candidate that is there.
-        Raises DataError where the labels have another size or unknown ids, StoreError for an
-        unknown image.
+        The same labels by the same method for the same image give the candidate that is there,
+        which takes other scores than it has as its newest. Raises DataError where the labels have
+        another size or unknown ids, StoreError for an unknown image.
         """
         checked = self.check(image_id, method, labels, scores, parent_id=parent_id)
         return self.enter([checked], run_id)[0][0]
@@ -271,12 +271,14 @@ def _enter(database: Database, checked: CheckedCandidate, run_id: int | None) ->
         == 1
     )
     row = database.execute(
-        "SELECT id FROM candidates WHERE image_id = ? AND digest = ? AND method = ?",
+        "SELECT id, scores FROM candidates WHERE image_id = ? AND digest = ? AND method = ?",
         [checked.image_id, checked.digest, checked.method],
     ).fetchone()
-    if new:
-        give(database, int(row[0]), run_id, checked.scores, added)
-    return int(row[0]), new
+    id, known = int(row[0]), json.loads(row[1])
+    # Another run may have made the very same mask and measured it anew, by another scorer, say.
+    if new or any(known.get(name) != value for name, value in checked.scores.items()):
+        give(database, id, run_id, checked.scores, added)
+    return id, new
 
 
 def _shuffle(*names: str) -> int:

@@ -42,12 +42,24 @@ class _Act:
 
 
 class Connections:
-    """A connection per thread; reads run freely, every write is one immediate transaction."""
+    """A connection per thread; reads run freely, every write is one immediate transaction.
 
-    def __init__(self, path: Path, *, read_only: bool = False, busy: float = BUSY_SECONDS) -> None:
+    `version`: the format of the database that this program knows; it writes to no other. None:
+    nobody has asked.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        read_only: bool = False,
+        busy: float = BUSY_SECONDS,
+        version: int | None = None,
+    ) -> None:
         self.path = path
         self.read_only = read_only
         self.busy = busy
+        self.version = version
         self.closed = False
         self._wal = f"{path}-wal"
         self._threads = threading.local()
@@ -81,6 +93,7 @@ class Connections:
                     return
                 database.execute("BEGIN IMMEDIATE")
                 try:
+                    self._require_version(database)
                     yield database
                     database.execute("COMMIT")
                 except BaseException:
@@ -95,6 +108,20 @@ class Connections:
             raise StoreError(
                 f"The workspace at {self.path.parent} is open for reading only, so nothing can be "
                 "changed. Open it without --read-only to work in it."
+            )
+
+    def _require_version(self, database: Database) -> None:
+        """Raises StoreError where another program has brought the database to a format that this
+        one does not know, since it opened it: what it wrote might lack what that format needs.
+        """
+        if self.version is None:
+            return
+        found = int(database.execute("PRAGMA user_version").fetchone()[0])
+        if found != self.version:
+            raise StoreError(
+                f"The database {self.path} was brought to format {found} by a newer Tagmask while "
+                f"this one, which knows format {self.version}, had it open. Nothing was changed; "
+                "end this program and start the newer one."
             )
 
     def write_together(self, act: Callable[[Database], Result]) -> Result:

@@ -8,6 +8,9 @@ from sqlite_utils import Database
 
 from backend.store.rows import marks
 
+DECIDING = ("accept", "fix")
+"""Verdicts that settle what an image's mask is."""
+
 
 @dataclass(frozen=True)
 class Offered:
@@ -26,25 +29,28 @@ def candidates_offered(database: Database, verdicts: Sequence[str]) -> dict[str,
 
     Of several it is the one decided last with one of these verdicts, else the newest that is
     undecided (or skipped), else the newest rejected. Of a mask that a person drew it is the
-    candidate that this was drawn from.
+    candidate that this was drawn from; a drawn one that nobody stands by any more (its fix was
+    undone) says nothing of the image. An image that was accepted or fixed, but with none of these
+    verdicts, is not here: it waits for nobody, and what was offered for it may be superseded.
     """
+    asked = f"verdict IN ({marks(len(verdicts))})"
     rows = database.execute(
         "WITH RECURSIVE ranked AS ("
-        " SELECT id, image_id, verdict, row_number() OVER (PARTITION BY image_id ORDER BY"
-        f" verdict IN ({marks(len(verdicts))}) DESC,"
-        f" CASE WHEN verdict IN ({marks(len(verdicts))}) THEN ifnull(decision_id, 0) END DESC,"
+        f" SELECT id, image_id, {asked} AS asked, row_number() OVER (PARTITION BY image_id ORDER BY"
+        f" {asked} DESC, CASE WHEN {asked} THEN ifnull(decision_id, 0) END DESC,"
         " verdict IN ('undecided', 'skip') DESC, id DESC) AS place"
-        " FROM candidates"
+        f" FROM candidates WHERE parent_id IS NULL OR {asked}"
         "), drawn (first, id) AS ("
-        " SELECT id, id FROM ranked WHERE place = 1"
+        " SELECT id, id FROM ranked WHERE place = 1 AND (asked OR NOT EXISTS ("
+        " SELECT 1 FROM candidates AS c WHERE c.image_id = ranked.image_id"
+        f" AND c.verdict IN ({marks(len(DECIDING))})))"
         " UNION ALL SELECT drawn.first, candidates.parent_id FROM drawn"
         " JOIN candidates ON candidates.id = drawn.id WHERE candidates.parent_id IS NOT NULL"
         ") SELECT images.digest, candidates.digest, candidates.method, candidates.scores,"
-        " ranked.verdict FROM drawn"
+        " candidates.verdict FROM drawn"
         " JOIN candidates ON candidates.id = drawn.id AND candidates.parent_id IS NULL"
-        " JOIN ranked ON ranked.id = drawn.first"
         " JOIN images ON images.id = candidates.image_id",
-        [*verdicts, *verdicts],
+        [*verdicts, *verdicts, *verdicts, *verdicts, *DECIDING],
     )
     return {
         image: Offered(

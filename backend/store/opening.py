@@ -24,6 +24,8 @@ from backend.store.schema import APPLICATION_ID, SCHEMA_VERSION, migrations
 from backend.store.snapshots import Snapshots
 
 _MAGIC = b"SQLite format 3\x00"
+# For how long a program waits while another one backs the database up and migrates it.
+_UPGRADE_SECONDS = 60
 
 
 @dataclass(frozen=True)
@@ -58,30 +60,12 @@ class Store:
 
         Written to a partial name, checked, synced and renamed. Raises StoreError where it cannot.
         """
-        partial = destination.with_name(f".{destination.name}.{os.getpid()}.partial")
         try:
             destination.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise _unwritten(destination, error) from error
-        try:
             with self.connections.read() as database:
-                copy = sqlite3.connect(partial)
-                try:
-                    database.conn.backup(copy)
-                    copy.execute("PRAGMA journal_mode = DELETE")
-                    found = copy.execute("PRAGMA quick_check(1)").fetchone()[0]
-                finally:
-                    copy.close()
-            if found != "ok":
-                raise StoreError(f"The backup of {self.path} is not whole ({found}); none is kept.")
-            with partial.open("rb+") as file:
-                os.fsync(file.fileno())
-            partial.replace(destination)
-            sync_folder(destination.parent)
+                _copy_whole(database.conn, self.path, destination)
         except OSError as error:
             raise _unwritten(destination, error) from error
-        finally:
-            partial.unlink(missing_ok=True)
         return destination
 
     def check(self) -> list[str]:
@@ -119,7 +103,8 @@ def create_store(path: Path, files_root: Path) -> Store:
         files_root.mkdir(parents=True, exist_ok=True)
         connection = sqlite3.connect(partial)
         try:
-            _migrate(connection)
+            with _upgrading(connection):
+                _migrate(connection)
             connection.execute("PRAGMA journal_mode = WAL")
         finally:
             connection.close()
@@ -157,8 +142,8 @@ def open_store(path: Path, files_root: Path, read_only: bool = False) -> Store:
             f"{SCHEMA_VERSION} first. Open the workspace once without --read-only."
         )
     if version < SCHEMA_VERSION:
-        _upgrade(path, version)
-    connections = Connections(path, read_only=read_only)
+        _upgrade(path)
+    connections = Connections(path, read_only=read_only, version=SCHEMA_VERSION)
     files = FileStore(files_root, read_only=read_only)
     files.sweep()
     return Store(
@@ -240,26 +225,86 @@ def _unwritten(destination: Path, error: OSError) -> StoreError:
     )
 
 
-def _upgrade(path: Path, version: int) -> None:
-    """Backs an older database up beside itself, then runs the migrations it lacks."""
+def _upgrade(path: Path) -> None:
+    """Backs an older database up beside itself, then runs the migrations it lacks.
+
+    Of several programs that open it at once the first one does; the others wait for it.
+    """
     try:
-        connection = sqlite3.connect(path, timeout=5)
+        connection = sqlite3.connect(path, timeout=_UPGRADE_SECONDS)
         try:
-            kept = path.with_name(f"{path.name}.format-{version}")
-            if not kept.exists():
-                with sqlite3.connect(kept) as copy:
-                    connection.backup(copy)
-                copy.close()
-            _migrate(connection)
+            with _upgrading(connection):
+                version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+                if version < SCHEMA_VERSION:
+                    _keep(path, path.with_name(f"{path.name}.format-{version}"))
+                    _migrate(connection)
         finally:
             connection.close()
     except sqlite3.Error as error:
         raise StoreError(explain(error, path)) from error
 
 
-def _migrate(connection: sqlite3.Connection) -> None:
+@contextmanager
+def _upgrading(connection: sqlite3.Connection) -> Iterator[None]:
+    """One immediate transaction: what a database lacks is asked and made good under its lock."""
     connection.execute("PRAGMA synchronous = FULL")
-    database = Database(connection)
-    migrations.apply(database)
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        connection.rollback()
+        raise
+
+
+def _keep(path: Path, kept: Path) -> None:
+    """Copies a database, whose lock is held, to `kept`, whole or not at all.
+
+    A backup that is there stays, unless it is torn, as an older Tagmask left it that was killed.
+    """
+    torn = list(kept.parent.glob(f".{kept.name}.*.partial*"))
+    if kept.exists():
+        try:
+            inspect(kept)
+            return
+        except StoreError:
+            # A journal that stays beside it would be played back into the new one.
+            torn += [Path(f"{kept}{suffix}") for suffix in ("-journal", "-wal", "-shm")]
+    for each in torn:
+        each.unlink(missing_ok=True)
+    # The connection that holds the lock cannot be copied from, another one can.
+    reading = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
+    try:
+        _copy_whole(reading, path, kept)
+    except OSError as error:
+        raise _unwritten(kept, error) from error
+    finally:
+        reading.close()
+
+
+def _copy_whole(connection: sqlite3.Connection, path: Path, destination: Path) -> None:
+    """Copies the database at `path` to a partial name, checks and syncs it, and renames it."""
+    partial = destination.with_name(f".{destination.name}.{os.getpid()}.partial")
+    try:
+        copy = sqlite3.connect(partial)
+        try:
+            connection.backup(copy)
+            copy.execute("PRAGMA journal_mode = DELETE")
+            found = copy.execute("PRAGMA quick_check(1)").fetchone()[0]
+        finally:
+            copy.close()
+        if found != "ok":
+            raise StoreError(f"The backup of {path} is not whole ({found}); none is kept.")
+        with partial.open("rb+") as file:
+            os.fsync(file.fileno())
+        partial.replace(destination)
+        sync_folder(destination.parent)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _migrate(connection: sqlite3.Connection) -> None:
+    """Runs what a database lacks, within a transaction that is open already."""
+    migrations.apply(Database(connection))
     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")

@@ -1,4 +1,4 @@
-"""The tables, as migrations: each runs once, in order, in its own transaction."""
+"""The tables, as migrations: each runs once, in order, those that lack in one transaction."""
 
 from sqlite_utils import Database
 from sqlite_utils.migrations import Migrations

@@ -55,10 +55,10 @@ class Snapshots(Noun):
         `include`: "decided" takes the images with a candidate of one of these current verdicts;
         "tagged" takes every image that has a tag, with its decided mask where it has one. Of
         several such candidates of an image the one decided last counts. `with_undecided`: every
-        other image that has a candidate too, as rejected where all of its candidates are and else
-        undecided, and with each image the mask that was offered for it and its scores. The same
-        content gives the snapshot that is there, whatever its name. Raises StoreError where there
-        is nothing.
+        other image that has a candidate and is neither accepted nor fixed too, as rejected where
+        all of its candidates are and else undecided, and with each image the mask that was offered
+        for it and its scores. The same content gives the snapshot that is there, whatever its name.
+        Raises StoreError where there is nothing.
         """
         unknown = set(verdicts) - set(VERDICTS)
         if unknown:
@@ -70,6 +70,9 @@ class Snapshots(Noun):
         with self._connections.read() as database, database.atomic():
             rows = _chosen(database, verdicts, include, with_undecided)
             offered = candidates_offered(database, verdicts) if with_undecided else {}
+            if include == "decided":
+                # Accepted or fixed images whose verdict was not asked for are no undecided ones.
+                rows = [row for row in rows if row[4] is not None or row[1] in offered]
             named = database.execute("SELECT id, name FROM classes ORDER BY id").fetchall()
         if not rows:
             raise _nothing(verdicts, include, with_undecided)
@@ -249,7 +252,8 @@ def _nothing(verdicts: Sequence[str], include: str, with_undecided: bool) -> Sto
         return StoreError("No image has a tag, so there is nothing to freeze. Tag some first.")
     if with_undecided:
         return StoreError(
-            "No image has a candidate, so there is nothing to freeze. Make some in Train first."
+            f"No image has a candidate that was decided {' or '.join(verdicts)}, or one that is "
+            "rejected or not decided on, so there is nothing to freeze. Make some in Train first."
         )
     return StoreError(
         f"No image has a mask that was decided {' or '.join(verdicts)}, so there is nothing to "

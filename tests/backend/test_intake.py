@@ -120,7 +120,10 @@ def test_scores_survive_a_torn_line_and_a_hand(tmp_path: Path) -> None:
         b'{"image": "a", "method": "dcsp", "SC": 0.4}\n'
         b'{"image": "c", "SC": \xff'
     )
-    assert read_scores(path, "oaa") == {"a": ("dcsp", {"SC": 0.4}), "b": ("oaa", {"AC": 0.2})}
+    assert read_scores(path, "oaa") == {
+        "a": ("dcsp", {"SC": 0.4}, None),
+        "b": ("oaa", {"AC": 0.2}, None),
+    }
     assert read_scores(tmp_path / "absent", "oaa") == {}
 
 

@@ -1,6 +1,8 @@
 """What a finished run of `score` leaves: new scores of the masks it measured, and references."""
 
+import hashlib
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +11,7 @@ import pytest
 
 from backend.errors import DataError, JobError
 from backend.images import encode_png
+from backend.intake import take_in_labels
 from backend.intake.offering import offer_labels
 from backend.intake.scores import take_in_scores
 from backend.labels import encode_labels, read_labels
@@ -87,6 +90,100 @@ def test_the_candidates_with_these_masks_get_the_scores(workspace: Workspace, sc
         reference = read_labels(workspace.store.files.path(row.reference_digest))
         assert ((reference > 127) == (mask(number) == 0)).all()
     assert workspace.store.candidates.get(other).scores == {"SC": 0.9}
+
+
+def with_digests(scored: Path, labels: Path) -> None:
+    """Has the scores say of which label PNG each is, as `score` writes them now."""
+    lines = [json.loads(line) for line in (scored / "scores.jsonl").read_text().splitlines()]
+    for line in lines:
+        content = (labels / "labels" / f"{line['image']}.png").read_bytes()
+        line["mask"] = hashlib.sha256(content).hexdigest()
+    (scored / "scores.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+
+
+def test_scores_of_labels_that_have_changed_since_are_another_masks(
+    workspace: Workspace, labels: Path, scored: Path
+) -> None:
+    """The run made its labels anew and offered them: the old scores are not theirs."""
+    with_digests(scored, labels)
+    ids = offered(workspace, range(IMAGES))
+    anew = encode_labels(mask(5))
+    (labels / "labels" / "image1.png").write_bytes(anew)
+    new = workspace.store.candidates.add(2, None, "anew", anew)
+    taken = take_in_scores(workspace.store, scored, None)
+    assert (taken.new, taken.references, taken.refused.count) == (IMAGES - 1, IMAGES - 1, 1)
+    assert taken.refused.sentences == [
+        "The labels of image1 have changed since they were scored, so these scores are left out. "
+        "Run `score` on them again."
+    ]
+    assert workspace.store.candidates.get(new).scores == {}
+    assert workspace.store.candidates.get(ids[1]).scores == {"SC": 0.9}
+    assert workspace.store.candidates.get(ids[2]).scores["SF"] == 0.2
+
+
+def pipeline_run(workspace: Workspace, labels: Path, scored: Path, name: str) -> Path:
+    """What `pipeline --method sal` puts out: labels, their scores, references."""
+    out = workspace.runs / name
+    shutil.copytree(labels / "labels", out / "labels")
+    shutil.copytree(scored / "references", out / "references")
+    shutil.copy(scored / "scores.jsonl", out / "scores.jsonl")
+    return out
+
+
+def test_a_pipelines_candidates_show_the_reference_that_they_were_scored_against(
+    workspace: Workspace, labels: Path, scored: Path
+) -> None:
+    with_digests(scored, labels)
+    out = pipeline_run(workspace, labels, scored, "3-pipeline")
+    (out / "references" / "image4.png").write_bytes(b"no picture")
+    (out / "references" / "stranger.png").write_bytes(b"no picture")
+    job = workspace.store.jobs.submit("pipeline", [], by="ada")
+    for _ in range(2):
+        said = take_products_in(workspace, workspace.store.jobs.get(job.id), out, {"metrics": {}})
+        assert said[1] == f"Reference masks: {IMAGES - 1}."
+        assert "The reference mask of image4" in said[2]
+        assert "no image stranger" in said[3]
+    run = workspace.store.runs.of_job(job.id)
+    assert run is not None
+    rows = workspace.store.candidates.queue("name", run=run.id).rows
+    assert [row.scores["SF"] for row in rows] == [number / 10 for number in range(IMAGES)]
+    for number, row in enumerate(rows[:4]):
+        assert row.reference_digest is not None
+        reference = read_labels(workspace.store.files.path(row.reference_digest))
+        assert ((reference > 127) == (mask(number) == 0)).all()
+    assert rows[4].reference_digest is None
+    assert len(workspace.store.artifacts.of_image(1)) == 1
+
+
+def test_a_second_pipeline_with_the_same_masks_brings_its_scores_and_references(
+    workspace: Workspace, labels: Path, scored: Path
+) -> None:
+    first = pipeline_run(workspace, labels, scored, "3-pipeline")
+    second = pipeline_run(workspace, labels, scored, "4-pipeline")
+    whole = encode_png(np.full(SIZE, 255, np.uint8))
+    (second / "references" / "image2.png").write_bytes(whole)
+    text = (second / "scores.jsonl").read_text().replace('"SF": 0.2', '"SF": 0.8')
+    (second / "scores.jsonl").write_text(text)
+    for folder in (first, second):
+        job = workspace.store.jobs.submit("pipeline", [], by="ada")
+        take_products_in(workspace, workspace.store.jobs.get(job.id), folder, {"metrics": {}})
+    assert workspace.store.candidates.count() == IMAGES
+    row = workspace.store.candidates.queue("name").rows[2]
+    assert row.scores["SF"] == 0.8
+    assert row.reference_digest == hashlib.sha256(whole).hexdigest()
+
+
+def test_a_pipelines_labels_that_were_changed_by_hand_come_in_without_scores(
+    workspace: Workspace, labels: Path, scored: Path
+) -> None:
+    with_digests(scored, labels)
+    out = pipeline_run(workspace, labels, scored, "3-pipeline")
+    (out / "labels" / "image3.png").write_bytes(encode_labels(mask(0)))
+    taken = take_in_labels(workspace.store, out, None)
+    assert (taken.new, taken.refused.count) == (IMAGES, 1)
+    assert "The labels of image3 have changed since they were scored" in taken.refused.sentences[0]
+    rows = workspace.store.candidates.queue("name").rows
+    assert [row.scores.get("SF") for row in rows] == [0.0, 0.1, 0.2, None, 0.4]
 
 
 def test_taken_in_twice_nothing_is_doubled(workspace: Workspace, scored: Path) -> None:

@@ -2,6 +2,7 @@
 
 import sqlite3
 import statistics
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +87,12 @@ def press(page: Any, key: str) -> str:
     page.keyboard.press(key)
     until_changed(page, before)
     return before
+
+
+def until_changed_by(page: Any, act: Callable[[], None]) -> None:
+    before = shown(page)
+    act()
+    until_changed(page, before)
 
 
 def saved(page: Any) -> None:
@@ -260,11 +267,21 @@ def test_buttons_do_what_keys_do(curate: Any, app: Any) -> None:
     curate.locator(f"{ROOT} .cu-acts").get_by_role("button", name="Undo").click()
     curate.locator(f'{ROOT}[data-shown="{wanted[-1][0]}"]').wait_for(timeout=TIMEOUT)
     # A button that was clicked keeps the focus; its Space must not press it again and skip as well.
-    curate.locator(f"{ROOT} .cu-acts").get_by_role("button", name="Accept").focus()
-    press(curate, "Space")
+    accept = curate.locator(f"{ROOT} .cu-acts").get_by_role("button", name="Accept")
+    until_changed_by(curate, accept.click)
+    assert accept.evaluate("node => node === document.activeElement")
+    skipped = press(curate, "Space")
     saved(curate)
-    assert new_decisions(app)[-1] == (wanted[-1][0], "skip")
-    assert len(new_decisions(app)) == 5
+    assert new_decisions(app)[-1] == (int(skipped), "skip")
+    assert len(new_decisions(app)) == 6
+    # But whoever came to it by keyboard presses it.
+    curate.keyboard.press("Shift+Tab")
+    curate.keyboard.press("Tab")
+    assert accept.evaluate("node => node === document.activeElement")
+    accepted = press(curate, "Space")
+    saved(curate)
+    assert new_decisions(app)[-1] == (int(accepted), "accept")
+    assert len(new_decisions(app)) == 7
 
 
 def test_a_row_of_the_list_is_opened_by_a_click(curate: Any) -> None:

@@ -5,6 +5,7 @@ import re
 import sqlite3
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
 import pytest
@@ -213,6 +214,130 @@ def test_the_masks_at_the_line_stand_on_their_side_and_open(curate: Any) -> None
     wanted = chosen.get_attribute("data-id")
     chosen.click()
     curate.locator(f'{ROOT}[data-shown="{wanted}"]').wait_for(timeout=TIMEOUT)
+    # Of all in the strip, the one that is looked at is marked.
+    marked = strip.locator('[aria-current="true"]')
+    assert [one.get_attribute("data-id") for one in marked.all()] == [wanted]
+
+
+def test_a_decision_leaves_the_strip_and_stays_with_its_mask(curate: Any, app: Any) -> None:
+    order(curate, "name")
+    curate.get_by_role("button", name="Masks at the line").click()
+    thumbs = curate.locator(f"{ROOT} .cu-thumb")
+    thumbs.first.wait_for(timeout=TIMEOUT)
+    one = thumbs.first
+    candidate = one.get_attribute("data-id")
+    left = curate.locator(f'{ROOT} .cu-count[data-verdict="undecided"] b')
+    before = int(left.inner_text())
+    held: list[Any] | None = []
+
+    def hold(route: Any) -> None:
+        if held is None:
+            route.continue_()
+        else:
+            held.append(route)
+
+    # The decision waits, as over a broken line: the strip still has what was read before it.
+    curate.route("**/api/curate/decide", hold)
+    one.click()
+    curate.locator(f'{ROOT}[data-shown="{candidate}"]').wait_for(timeout=TIMEOUT)
+    curate.keyboard.press("a")
+    curate.wait_for_function(
+        f"document.querySelector('{ROOT}').dataset.shown !== '{candidate}'", timeout=TIMEOUT
+    )
+    assert int(left.inner_text()) == before - 1
+    curate.locator(f'{ROOT} .cu-thumb[data-id="{candidate}"]').click()
+    curate.locator(f'{ROOT}[data-shown="{candidate}"]').wait_for(timeout=TIMEOUT)
+    badge = curate.locator(f"{ROOT} .cu-details .tm-badge")
+    assert badge.inner_text() == "accept · reviewer"
+    curate.keyboard.press("a")
+    curate.wait_for_function(
+        f"document.querySelector('{ROOT}').dataset.shown !== '{candidate}'", timeout=TIMEOUT
+    )
+    assert int(left.inner_text()) == before - 1
+    # Sent, it is no mask at the line any more: the strip shows what is still to be decided.
+    waiting, held = held, None
+    assert len(waiting) == 1
+    waiting[0].continue_()
+    curate.get_by_text("All decisions saved").wait_for(timeout=TIMEOUT)
+    curate.locator(f'{ROOT} .cu-thumb[data-id="{candidate}"]').wait_for(
+        state="detached", timeout=TIMEOUT
+    )
+    assert thumbs.count() > 0
+    for _ in range(2):
+        curate.keyboard.press("z")
+    curate.wait_for_function(
+        "([node, text]) => document.querySelector(node).textContent === text",
+        arg=[f'{ROOT} .cu-count[data-verdict="undecided"] b', str(before)],
+        timeout=TIMEOUT,
+    )
+    curate.locator(f'{ROOT} .cu-thumb[data-id="{candidate}"]').wait_for(timeout=TIMEOUT)
+
+
+def test_a_mask_opened_out_of_turn_pushes_none_out_of_the_queue(curate: Any) -> None:
+    rows = [{"id": number, "verdict": "undecided", "why": ""} for number in range(1, 71)]
+
+    def page_of(route: Any) -> None:
+        (offset,) = parse_qs(urlsplit(route.request.url).query)["offset"]
+        found = rows[int(offset) : int(offset) + 50]
+        route.fulfill(json={"rows": found, "total": len(rows), "offset": int(offset)})
+
+    curate.route("**/api/curate/queue?*", page_of)
+    ids = curate.evaluate(
+        """async (far) => {
+          const { Queue } = await import("/tagmask/static/curate/queue.js");
+          const queue = new Queue(() => {});
+          await queue.restart({});
+          queue.open(far);
+          await queue.go(49);
+          await queue.loading;
+          return queue.rows.map((row) => row.id);
+        }""",
+        rows[64],
+    )
+    assert sorted(ids) == list(range(1, 71))
+
+
+def test_space_presses_what_the_keyboard_stands_on_and_decides_nothing(
+    curate: Any, app: Any
+) -> None:
+    def decided() -> int:
+        with sqlite3.connect(app.workspace / "tagmask.db") as database:
+            return database.execute("SELECT count(*) FROM decisions").fetchone()[0]
+
+    before = decided()
+    look_at(curate, 3)
+    at_the_line = curate.get_by_role("button", name="Masks at the line")
+    reference = curate.locator(ROOT).get_by_role("button", name="Reference")
+    for button in (at_the_line, reference):
+        button.focus()
+        curate.keyboard.press("Space")
+        assert button.get_attribute("aria-pressed") == "true"
+    thumb = curate.locator(f"{ROOT} .cu-thumb").first
+    thumb.wait_for(timeout=TIMEOUT)
+    wanted = thumb.get_attribute("data-id")
+    thumb.focus()
+    curate.keyboard.press("Space")
+    curate.locator(f'{ROOT}[data-shown="{wanted}"]').wait_for(timeout=TIMEOUT)
+    tau(curate).focus()
+    curate.keyboard.press("Space")
+    curate.keyboard.press("Enter")
+    for summary in curate.locator(f"{ROOT} .cu-details summary").all():
+        summary.focus()
+        curate.keyboard.press("Space")
+        assert summary.evaluate("node => node.parentElement.open")
+    curate.wait_for_timeout(300)
+    assert curate.locator(ROOT).get_attribute("data-shown") == wanted
+    assert decided() == before
+    # Where nothing has the focus Space skips, and behind a click it still does.
+    curate.locator(f"{ROOT} .cu-thumb").last.click()
+    curate.locator(f'{ROOT}[data-shown]:not([data-shown="{wanted}"])').wait_for(timeout=TIMEOUT)
+    curate.keyboard.press("Space")
+    curate.get_by_text("All decisions saved").wait_for(timeout=TIMEOUT)
+    assert decided() == before + 1
+    curate.keyboard.press("z")
+    curate.locator(f'{ROOT} .cu-count[data-verdict="skip"] b', has_text="0").wait_for(
+        timeout=TIMEOUT
+    )
 
 
 def test_the_reference_and_where_it_disagrees_are_layers_with_a_legend(
@@ -267,6 +392,19 @@ def test_scores_are_explained_and_nothing_earlier_is_lost(curate: Any, app: Any)
         assert "higher is better" in row.get_attribute("title")
         about = row.get_attribute("aria-describedby")
         assert "0 to 1" in curate.locator(f"#{about}").text_content()
+    # Nothing has to hover: the sentences open by touch and keyboard, and stay open.
+    sentence = details.locator("#cu-about-SF")
+    assert not sentence.is_visible()
+    details.get_by_text("What are these?").focus()
+    curate.keyboard.press("Enter")
+    assert "judged by the scorer network" in sentence.inner_text()
+    look_at(curate, 3)
+    assert details.locator("dd").all_inner_texts() == [
+        details.locator(f'[data-score="{name}"]').get_attribute("title") for name in SCORES[2]
+    ]
+    details.get_by_text("What are these?").click()
+    look_at(curate, 2)
+    assert not sentence.is_visible()
     details.get_by_text("Who scored it, and when").click()
     said = details.locator(".cu-scorings li")
     said.nth(1).wait_for(timeout=TIMEOUT)
@@ -281,6 +419,8 @@ def test_scores_are_explained_and_nothing_earlier_is_lost(curate: Any, app: Any)
 def test_a_decision_moves_the_counts(curate: Any) -> None:
     order(curate, "fine")
     whys_become(curate, "lowest SF first: 0.00")
+    # A mask that is not on the screen yet cannot be accepted.
+    curate.locator(f'{ROOT}[data-shown="1"]').wait_for(timeout=TIMEOUT)
     curate.keyboard.press("a")
     curate.wait_for_function(
         f"document.querySelector('{ROOT} .cu-hist-sides b').textContent === '10'", timeout=TIMEOUT

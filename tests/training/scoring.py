@@ -5,14 +5,22 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import torch
 
 from backend.labels import read_labels, write_labels
+from backend.networks.normalisation import TORCHVISION
+from backend.networks.scorer import ScorerNetwork
+from backend.weights import WeightsCard, save
+from training.cli import main
 from training.run import write_config
+
+from .conftest import events_of
 
 CAT, DOG = 8, 12
 NAMES = [f"im{number}" for number in range(12)]
 # Twelve masks from as they should be to hardly any: so many rows are cut off from the top.
 CUT = dict(zip(NAMES, (0, 0, 0, 1, 0, 2, 4, 10, 12, 14, 38, 40), strict=True))
+HOW = ["--crf", "none", "--device", "cpu", "--precision", "32"]
 TRAIN = [
     "--preset", "scenes", "--size", "24", "--channels", "4", "--width", "4", "--batch", "4",
     "--high", "6", "--low", "3", "--changed", "6", "--composites", "4", "--grown", "2",
@@ -44,3 +52,29 @@ def saliency_maps(data: Path, out: Path) -> Path:
         salient = (truth_of(data, name) > 0).astype(np.uint8) * 255
         cv2.imwrite(str(out / f"{name}.png"), cv2.dilate(salient, np.ones((3, 3), np.uint8)))
     return out
+
+
+def save_scorer(path: Path, seed: int) -> Path:
+    """A scorer of another class list, of random weights."""
+    torch.manual_seed(seed)
+    network = ScorerNetwork(4, 4)
+    torch.nn.init.normal_(network.layer9.weight, std=0.3)
+    card = WeightsCard(
+        name="small", kind="scorer", backbone="none", stride=8, classes=("cow",), class_ids=(3,),
+        normalisation=TORCHVISION, input_size=24, architecture=network.settings,
+    )  # fmt: skip
+    save(path, network, card)
+    return path
+
+
+def score(data: Path, labels: Path, maps: Path, out: Path, *more: str) -> int:
+    given = ["--data", str(data), "--from", str(labels), "--saliency", f"folder:{maps}"]
+    return main(["score", *given, "--out", str(out), *HOW, *more])
+
+
+def lines_of(out: Path, name: str = "scores.jsonl") -> list[dict]:
+    return [json.loads(line) for line in (out / name).read_text().splitlines()]
+
+
+def said(out: Path) -> str:
+    return " ".join(event["text"] for event in events_of(out) if event["kind"] == "message")

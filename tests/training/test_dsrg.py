@@ -205,6 +205,24 @@ def test_a_run_killed_among_its_labels_writes_the_rest(
     assert same(run, whole("dsrg"))
 
 
+def test_labels_may_hold_classes_that_an_image_is_not_tagged_with(world: Path, tmp_path: Path):
+    """A network that has learnt next to nothing sees both classes in every image."""
+    strangers = {}
+    source = open_source(world / "data", "train")
+    for how in ("limit-to-tags", "no-limit-to-tags"):
+        flags = ["--steps", "1", "--no-constrain", "--crf", "none", "--watch-every", "-1"]
+        out = tmp_path / how
+        assert train(world, out, "dsrg", *flags, f"--{how}") == 0
+        strangers[how] = [
+            item.name
+            for item in source.items
+            if set(np.unique(read_labels(out / "labels" / f"{item.name}.png")).tolist())
+            - {0, *item.tags}
+        ]
+    assert strangers["limit-to-tags"] == []
+    assert strangers["no-limit-to-tags"]
+
+
 @installed
 def test_a_part_of_the_images_is_taught_by_its_own_cues(world: Path, tmp_path: Path):
     flags = ["--steps", "3", "--part", "0.5", "--watch-every", "-1", "--crf", "none"]

@@ -80,6 +80,39 @@ def test_labels_are_measured_and_one_that_is_missing_counts_as_background(
     assert rows(labelled.folder, "labels")[0][:3] == ["class", "iou", "boundary_iou"]
 
 
+def weighed(run: Run, rules: dict[str, str]) -> None:
+    lines = [{"image": name, "rule": rule, "weight": 1.0} for name, rule in rules.items()]
+    text = "".join(json.dumps(line) + "\n" for line in lines)
+    (run.folder / "weights.jsonl").write_text(text)
+
+
+def test_labels_of_images_that_a_person_or_the_truth_has_taught_are_not_measured(labelled: Run):
+    evaluations.evaluate_run(labelled)
+    whole = told(labelled.folder, "labels")
+    assert (whole["of"], whole["images"]) == ("train", 8)
+    rules = ("accepted", "fixed", "true", "above", "below", "rejected", "unscored", "all")
+    weighed(labelled, {f"im{number}": rule for number, rule in enumerate(rules)})
+    evaluations.evaluate_run(labelled)
+    found = told(labelled.folder, "labels")
+    assert found["of"] == "train, without 3 decided images"
+    assert sorted(found["by_image"]) == [f"im{number}" for number in range(3, 8)]
+    # The two that were not right are among those which are left out.
+    assert found["miou"] == 100 > whole["miou"]
+    weighed(labelled, {"im0": "true"})
+    evaluations.evaluate_run(labelled)
+    assert told(labelled.folder, "labels")["of"] == "train, without 1 decided image"
+
+
+def test_where_every_image_was_decided_no_evaluation_is_kept(
+    labelled: Run, capsys: pytest.CaptureFixture[str]
+):
+    evaluations.evaluate_run(labelled)
+    weighed(labelled, {f"im{number}": "accepted" for number in range(8)})
+    evaluations.evaluate_run(labelled)
+    assert list((labelled.folder / "evaluation").iterdir()) == []
+    assert "The labels are not measured: all 8 images" in capsys.readouterr().err
+
+
 def test_truth_that_cannot_be_used_is_said_and_the_run_ends_well(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):

@@ -48,3 +48,5 @@ def test_a_method_gets_from_tags_to_predictions(
     assert {path.stem for path in (out / "predictions").iterdir()} == listed(scenes, "val")
     labels = {path.stem for path in (out / "labels").glob("*.png")}
     assert labels == (set() if method == "full" else listed(scenes, "train"))
+    references = {path.stem for path in (out / "references").glob("*.png")}
+    assert references == (listed(scenes, "train") if method == "sal" else set())

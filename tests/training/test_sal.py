@@ -203,6 +203,34 @@ def test_every_row_of_the_ablations_trains(
     assert ("attention" in epochs[-1]) == ("--no-attention" not in how)
 
 
+def test_masks_of_background_alone_are_refused(
+    tiny_voc: Path, proxy: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    bare = tmp_path / "bare"
+    for number in range(8):
+        write_labels(bare / "labels" / f"im{number}.png", np.zeros((48, 48), np.uint8))
+    how = ["--from", str(bare), "--no-selection", "--steps", "1", "--no-labels"]
+    for more in (["--no-attention"], []):
+        assert sal(tiny_voc, tmp_path / "out", *how, *more) == 2
+        said = capsys.readouterr().err
+        assert "None of the 8 masks holds a pixel of a class: there is nothing to tell" in said
+
+
+def test_tags_that_no_mask_holds_are_named(
+    tiny_voc: Path, proxy: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    for number in range(8):
+        write_labels(tmp_path / "cats/labels" / f"im{number}.png", np.full((48, 48), 8, np.uint8))
+    how = {"selection": False}
+    bench_on(tiny_voc, tmp_path / "all", tmp_path / "cats", **how)
+    assert "No mask that teaches holds dog; the tags alone teach it." in capsys.readouterr().err
+    bench = bench_on(tiny_voc, tmp_path / "alone", tmp_path / "cats", attention=False, **how)
+    assert bench.class_ids == [8]
+    assert "No mask that teaches holds dog; the network does not" in capsys.readouterr().err
+    bench_on(tiny_voc, tmp_path / "both", proxy)
+    assert "No mask that teaches holds" not in capsys.readouterr().err
+
+
 def test_true_masks_alone_and_beside_proxies(tiny_voc: Path, proxy: Path, tmp_path: Path):
     """S1 to S5 of Table IX."""
     few = tmp_path / "few"
@@ -227,6 +255,11 @@ def test_true_masks_alone_and_beside_proxies(tiny_voc: Path, proxy: Path, tmp_pa
         out = tmp_path / f"S{number + 1}"
         assert sal(few, out, *strong, *how) == 0
         assert events_of(out)[-1]["metrics"]["masks"] == masks
+    # What it labels is measured where no true mask has taught.
+    out = tmp_path / "labelled"
+    assert sal(few, out, "--from", str(proxy), *strong[:-1]) == 0
+    measured = json.loads((out / "evaluation" / "labels.json").read_text())
+    assert (measured["of"], measured["images"]) == ("train, without 2 decided images", 6)
 
 
 def test_decisions_of_a_snapshot_teach_by_its_policy(tiny_voc: Path, tmp_path: Path):

@@ -1,22 +1,27 @@
 """`sal --begin-with`: a training that goes on from where an earlier segmenter ended."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
+from backend.networks.normalisation import CAFFE
 from backend.networks.salnet import SalNet
-from backend.weights import load
+from backend.weights import load, save
+from training.cli import main
 from training.earlier_network import begin_with
 from training.options import settle
 from training.recipes.sal import Sal, settled
 from training.run import Run
 
-from .conftest import events_of, train
+from .conftest import TINY, events_of, train
 
 HEAD = ["--head-channels", "16", "--rates", "2", "--watch-every", "-1", "--no-labels"]
 BRANCHES = ["--branches", "1,2", "--attention-channels", "8"]
 MASKS = ["--strong", "train"]
+# Nothing but the earlier network says what the trunk begins with.
+NO_WEIGHTS = [word for word in TINY if word not in ("--weights", "none")]
 
 
 @pytest.fixture(scope="module")
@@ -25,6 +30,10 @@ def segmenter(tiny_voc: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("runs") / "segmenter"
     assert train("segment", tiny_voc, out, *MASKS, *HEAD, "--steps", "40") == 0
     return out
+
+
+def sal(data: Path, out: Path, *more: str) -> int:
+    return main(["sal", "--data", str(data), "--out", str(out), *NO_WEIGHTS, *more])
 
 
 def said(out: Path) -> str:
@@ -36,8 +45,9 @@ def test_it_is_as_good_in_a_step_as_the_segmenter_that_it_begins_with(
 ):
     first = events_of(segmenter)[-1]["metrics"]
     short = [*MASKS, *HEAD, *BRANCHES, "--steps", "1", "--learning-rate", "1e-6"]
-    for name, more in (("again", ["--begin-with", str(segmenter)]), ("new", [])):
-        assert train("sal", tiny_voc, tmp_path / name, *short, *more) == 0
+    begun = ["--begin-with", str(segmenter)]
+    for name, more in (("again", begun), ("new", ["--weights", "none"])):
+        assert sal(tiny_voc, tmp_path / name, *short, *more) == 0
     again, new = (events_of(tmp_path / name)[-1]["metrics"] for name in ("again", "new"))
     assert again["pixel_accuracy"] > first["pixel_accuracy"] - 0.1
     assert new["pixel_accuracy"] < again["pixel_accuracy"] - 0.2
@@ -66,6 +76,23 @@ def test_classes_are_taken_over_by_name(segmenter: Path, tmp_path: Path):
     assert torch.equal(own["branches.0.0.weight"], theirs["branches.0.0.weight"])
 
 
+def test_images_are_normalised_as_the_network_has_learnt_that_it_begins_with(
+    segmenter: Path, tiny_voc: Path, tmp_path: Path
+):
+    earlier, card = load(segmenter)
+    other = tmp_path / "other.safetensors"
+    save(other, earlier, replace(card, normalisation=CAFFE))
+    out = tmp_path / "out"
+    words = [*MASKS, *HEAD, *BRANCHES, "--steps", "1", "--learning-rate", "1e-6"]
+    assert sal(tiny_voc, out, *words, "--begin-with", str(other)) == 0
+    network, made = load(out)
+    assert made.normalisation == CAFFE
+    own, theirs = network.state_dict(), earlier.state_dict()
+    names = [name for name in own if name.startswith("backbone.") and name.endswith("weight")]
+    assert names
+    assert all(torch.allclose(own[name], theirs[name], atol=1e-3) for name in names)
+
+
 def test_what_cannot_be_begun_with_is_refused_before_anything_is_made(
     segmenter: Path, tiny_voc: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
@@ -77,9 +104,11 @@ def test_what_cannot_be_begun_with_is_refused_before_anything_is_made(
     for named, more, sentence in (
         (segmenter, ["--backbone", "squeezenet1_1"], "has the trunk slim, but --backbone is"),
         (classifier, [], "which is no segmenter"),
+        (segmenter, ["--weights", "none"], "and --weights none names another: both cannot be"),
+        (segmenter, ["--weights", str(classifier)], "both cannot be begun with. Leave one"),
         (tmp_path / "nothing", [], "nothing"),
     ):
-        assert train("sal", tiny_voc, out, *words, *more, "--begin-with", str(named)) == 2
+        assert sal(tiny_voc, out, *words, *more, "--begin-with", str(named)) == 2
         assert sentence in capsys.readouterr().err
         assert not out.exists()
 

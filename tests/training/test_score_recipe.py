@@ -1,28 +1,32 @@
 """`python -m training score`: a line for each image, whatever its mask, killed or not."""
 
+import hashlib
 import json
-import signal
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
-import torch
 
 from backend.images import read_image
 from backend.labels import read_labels, write_labels
 from backend.maps import scoring
 from backend.mask_scorer import MaskScorer, card_of
-from backend.networks.normalisation import TORCHVISION
-from backend.networks.scorer import ScorerNetwork
-from backend.weights import WeightsCard, save
-from training.cli import main
 from training.correlation import pearson
 
-from .conftest import events_of, paint_voc, start
-from .scoring import CAT, DOG, NAMES, label_run, saliency_maps, truth_of
-
-HOW = ["--crf", "none", "--device", "cpu", "--precision", "32"]
+from .conftest import events_of, paint_voc
+from .scoring import (
+    CAT,
+    DOG,
+    NAMES,
+    label_run,
+    lines_of,
+    said,
+    saliency_maps,
+    save_scorer,
+    score,
+    truth_of,
+)
 
 
 @pytest.fixture
@@ -42,29 +46,7 @@ def maps(data: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def scorer(tmp_path: Path) -> Path:
-    """A scorer of another class list, of random weights."""
-    torch.manual_seed(5)
-    network = ScorerNetwork(4, 4)
-    torch.nn.init.normal_(network.layer9.weight, std=0.3)
-    card = WeightsCard(
-        name="small", kind="scorer", backbone="none", stride=8, classes=("cow",), class_ids=(3,),
-        normalisation=TORCHVISION, input_size=24, architecture=network.settings,
-    )  # fmt: skip
-    save(tmp_path / "scorer.safetensors", network, card)
-    return tmp_path / "scorer.safetensors"
-
-
-def score(data: Path, labels: Path, maps: Path, out: Path, *more: str) -> int:
-    given = ["--data", str(data), "--from", str(labels), "--saliency", f"folder:{maps}"]
-    return main(["score", *given, "--out", str(out), *HOW, *more])
-
-
-def lines_of(out: Path, name: str = "scores.jsonl") -> list[dict]:
-    return [json.loads(line) for line in (out / name).read_text().splitlines()]
-
-
-def said(out: Path) -> str:
-    return " ".join(event["text"] for event in events_of(out) if event["kind"] == "message")
+    return save_scorer(tmp_path / "scorer.safetensors", 5)
 
 
 def test_each_image_has_its_scores_and_its_reference(
@@ -77,6 +59,8 @@ def test_each_image_has_its_scores_and_its_reference(
     network = MaskScorer(card_of(scorer))
     for line in lines:
         name = line["image"]
+        content = (labels / "labels" / f"{name}.png").read_bytes()
+        assert line["mask"] == hashlib.sha256(content).hexdigest()
         mask = read_labels(labels / "labels" / f"{name}.png")
         grey = cv2.imread(str(maps / f"{name}.png"), cv2.IMREAD_GRAYSCALE) / 255
         reference = grey > min(2 * grey.mean(), 0.9)
@@ -120,7 +104,7 @@ def test_without_a_scorer_there_are_the_coarse_scores_alone(
 ):
     out = tmp_path / "out"
     assert score(data, labels, maps, out) == 0
-    assert list(lines_of(out)[0]) == ["image", "method", "AC", "CD", "SC"]
+    assert list(lines_of(out)[0]) == ["image", "mask", "method", "AC", "CD", "SC"]
     assert "SF" not in events_of(out)[-1]["metrics"]
 
 
@@ -210,49 +194,6 @@ def test_what_cannot_be_scored_is_named_and_the_rest_is_scored(
     assert "im5 is left out:" in text
 
 
-def test_a_killed_run_ends_with_the_same_bytes(
-    data: Path, labels: Path, maps: Path, scorer: Path, tmp_path: Path
-):
-    photograph = data / "JPEGImages" / "im1.jpg"
-    photograph.write_bytes(photograph.read_bytes()[:-400])
-    more = ["--scorer", str(scorer), "--batch", "3", "--per-class"]
-    whole = tmp_path / "whole"
-    assert score(data, labels, maps, whole, *more) == 0
-    wanted = {name: (whole / name).read_bytes() for name in ("scores.jsonl", "classes.jsonl")}
-
-    for kept in (0, 1, 2, 5, 7, 11):
-        out = tmp_path / f"hurt{kept}"
-        assert score(data, labels, maps, out, *more) == 0
-        for name, content in wanted.items():
-            rows = content.decode().splitlines(keepends=True)
-            (out / name).write_text("".join(rows[:kept]) + '{"image": "im9", "AC": 0.')
-        for name in NAMES[8:]:
-            (out / "references" / f"{name}.png").unlink()
-        first = (out / "events.jsonl").read_text().splitlines()[0]
-        (out / "events.jsonl").write_text(first + "\n")
-        assert main(["score", "--out", str(out), "--resume"]) == 0
-        assert {name: (out / name).read_bytes() for name in wanted} == wanted
-        assert events_of(out)[-1]["metrics"] == events_of(whole)[-1]["metrics"]
-
-
-def test_a_process_killed_on_its_way_goes_on(
-    data: Path, labels: Path, maps: Path, scorer: Path, tmp_path: Path
-):
-    more = ["--scorer", str(scorer), "--batch", "2", "--threads", "1"]
-    assert score(data, labels, maps, tmp_path / "whole", *more) == 0
-    out = tmp_path / "out"
-    given = ["--data", str(data), "--from", str(labels), "--saliency", f"folder:{maps}"]
-    process = start("score", *given, "--out", str(out), *HOW, *more)
-    while process.poll() is None:
-        if (out / "scores.jsonl").is_file() and (out / "scores.jsonl").stat().st_size:
-            process.kill()
-            break
-    assert process.wait(timeout=120) in (-signal.SIGKILL, 0)
-    assert main(["score", "--out", str(out), "--resume"]) == 0
-    for name in ("scores.jsonl", "calibration.json"):
-        assert (out / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
-
-
 def test_no_more_images_than_a_few_batches_are_held(
     data: Path, labels: Path, maps: Path, scorer: Path, tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -290,16 +231,3 @@ def test_mistakes_are_sentences(
 ):  # fmt: skip
     assert score(data, labels, maps, tmp_path / "out", *more) == 2
     assert f"tagmask: {sentence}" in capsys.readouterr().err
-
-
-def test_other_saliency_does_not_go_on_with_a_run(
-    data: Path, labels: Path, maps: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-):
-    out = tmp_path / "out"
-    assert score(data, labels, maps, out) == 0
-    first = (out / "events.jsonl").read_text().splitlines()[0]
-    (out / "events.jsonl").write_text(first + "\n")
-    record = json.loads((out / "references.json").read_text())
-    (out / "references.json").write_text(json.dumps({**record, "threshold": 0.9}))
-    assert main(["score", "--out", str(out), "--resume"]) == 2
-    assert "began with other reference masks than these" in capsys.readouterr().err

@@ -5,16 +5,17 @@ import shutil
 import signal
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
-from backend.labels import read_labels, write_labels
+from backend.labels import read_labels, write_heat, write_labels
 from backend.mask_scorer import MaskScorer, card_of
 from backend.weights import load
 from training.cli import main
 
 from .conftest import events_of, paint_voc, start
-from .scoring import NAMES, TRAIN, label_run, saliency_maps
+from .scoring import CUT, NAMES, TRAIN, label_run, saliency_maps
 
 EPOCHS = ["--epochs", "6", "--watch-every", "5", "--checkpoint-every", "0"]
 
@@ -145,6 +146,32 @@ def test_masks_that_teach_nothing_stop_it(
     more = ["--saliency", f"folder:{maps}", *TRAIN, "--swapped", "0", "--high-from", "0.99"]
     assert main([*command, *more, "--low-to", "0"]) == 2
     assert "can teach a scorer" in capsys.readouterr().err
+
+
+def test_masks_without_a_reference_do_not_teach_and_empty_ones_do(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    labels = label_run(data, tmp_path / "labels", {**CUT, "im7": 48})
+    maps = saliency_maps(data, tmp_path / "maps")
+    # The true mask of this image: the scorer would learn that it is worth nothing.
+    write_heat(maps / "im0.png", np.zeros((48, 48), np.float32))
+    command = ["scorer", "--data", str(data), "--from", str(labels), "--out"]
+    more = ["--saliency", f"folder:{maps}", *TRAIN, "--steps", "2", "--held-out", "0"]
+    out = tmp_path / "out"
+    assert main([*command, str(out), *more, "--low", "12", "--low-to", "0.2"]) == 0
+    text = said(out)
+    assert "1 masks of 1 images have an empty reference, which says nothing" in text
+    assert "they are left out: im0." in text
+    assert "1 of 12 masks are empty; they teach that such a mask has an AC of 0." in text
+    # The empty one, and the two of which most rows are cut off.
+    assert json.loads((out / "samples.json").read_text())["kinds"]["low"] == 3
+    assert "of 11 images are learnt from" in text
+    # How good it is shows beside the true mask all the same.
+    assert json.loads((out / "calibration.json").read_text())["masks"] == 12
+    for name in NAMES:
+        write_heat(maps / f"{name}.png", np.zeros((48, 48), np.float32))
+    assert main([*command, str(tmp_path / "none"), *more]) == 2
+    assert "The references of all 12 masks are empty, so that nothing" in capsys.readouterr().err
 
 
 def test_labels_that_do_not_fit_are_named_and_left_out(

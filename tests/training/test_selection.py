@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from training.cli import main
 from training.errors import TrainingError
 from training.options import settle
 from training.recipes.sal import Sal
-from training.run import Run
+from training.run import Run, write_config
 from training.selection import Selection, default_tau, read_scores, select
 
 SCORES = {"im0": 0.9, "im1": 0.55, "im2": 0.5, "im3": 0.5, "im4": 0.2, "im5": 0.0}
@@ -178,12 +179,76 @@ def test_a_run_may_stand_for_a_snapshots_candidates_and_brings_its_own_scores(
     run = proxies(tiny_voc, tmp_path / "run", images=8)
     found = chosen(manifest, from_=str(run), tau=0.5)
     assert rules(found) == [
-        "accepted", "fixed", "rejected", "above", "below", "below", "unscored", "unscored",
+        "accepted", "fixed", "above", "above", "below", "below", "unscored", "unscored",
     ]  # fmt: skip
     assert found.source.items[3].mask == run / "labels" / "im3.png"
     (run / "scores.jsonl").unlink()
-    with pytest.raises(TrainingError, match="None of the 5 masks that are judged by their score"):
+    with pytest.raises(TrainingError, match="None of the 6 masks that are judged by their score"):
         chosen(manifest, from_=str(run))
+
+
+def test_a_rejection_is_of_the_mask_that_was_seen_and_of_no_other(tiny_voc: Path, tmp_path: Path):
+    manifest = snapshot_of(tiny_voc, tmp_path / "snapshot")
+    run = proxies(tiny_voc, tmp_path / "run")
+    assert chosen(manifest).rules["im2"] == "rejected"
+    # Another network's mask of the image, which nobody has looked at: its score decides.
+    assert chosen(manifest, from_=str(run), tau=0.5).rules["im2"] == "above"
+    assert chosen(manifest, from_=str(run), tau=0.51).rules["im2"] == "below"
+    # The same mask once more, and none at all in the place of the rejected one.
+    write_labels(run / "labels" / "im2.png", np.full((48, 48), 12, np.uint8))
+    assert chosen(manifest, from_=str(run), tau=0.5).rules["im2"] == "rejected"
+    (run / "labels" / "im2.png").unlink()
+    assert chosen(manifest, from_=str(run), tau=0.5).rules["im2"] == "rejected"
+
+
+def test_a_mask_that_was_not_scored_does_not_get_the_score_of_the_candidate_before_it(
+    tiny_voc: Path, tmp_path: Path
+):
+    manifest = snapshot_of(tiny_voc, tmp_path / "snapshot")
+    run = proxies(tiny_voc, tmp_path / "run", images=4)
+    scores = tmp_path / "scores.jsonl"
+    scores.write_text('{"image": "im5", "SF": 0.7}\n')
+    found = chosen(manifest, from_=str(run), scores=str(scores), tau=0.1)
+    # im3 has the run's mask, which has no score; im4 has none there and keeps its candidate.
+    assert (found.rules["im3"], found.scores["im3"]) == ("unscored", None)
+    assert (found.rules["im4"], found.scores["im4"]) == ("above", 0.2)
+    assert found.scores["im5"] == 0.7
+    (run / "scores.jsonl").write_text('{"image": "im5", "SF": 0.7}\n')
+    assert chosen(manifest, from_=str(run), tau=0.1).scores == found.scores
+
+
+def scored(run: Path, out: Path, recipe: str = "score") -> Path:
+    """A folder with the scores of a run's masks, whose configuration says so."""
+    out.mkdir()
+    shutil.copy(run / "scores.jsonl", out)
+    write_config(out, {"recipe": recipe, "settings": {"from_": str(run)}})
+    return out
+
+
+def test_scores_of_other_labels_are_refused_and_those_of_a_copy_or_of_nobody_are_not(
+    tiny_voc: Path, tmp_path: Path
+):
+    run, other = proxies(tiny_voc, tmp_path / "run"), proxies(tiny_voc, tmp_path / "other")
+    scores = scored(run, tmp_path / "scored")
+    there = tmp_path / "run" / ".." / "run"
+    for named in (scores, scores / "scores.jsonl"):
+        assert rules(chosen(tiny_voc, from_=str(there), scores=str(named))).count("above") == 2
+    # A copy has the same labels, and may have more of them.
+    assert rules(chosen(tiny_voc, from_=str(other), scores=str(scores))).count("above") == 2
+    write_labels(other / "labels" / "im0.png", np.full((48, 48), 12, np.uint8))
+    for named in (scores, scores / "scores.jsonl"):
+        with pytest.raises(TrainingError, match=r"has the scores of the labels of .*/run, but the"):
+            chosen(tiny_voc, from_=str(other), scores=str(named))
+    # The labels of a snapshot's candidates are not named by a folder.
+    chosen(snapshot_of(tiny_voc, tmp_path / "snapshot"), scores=str(scores))
+    # Moved elsewhere, all of it: the names stay.
+    moved = shutil.move(run, tmp_path / "elsewhere" / "run")
+    chosen(tiny_voc, from_=str(moved), scores=str(scores))
+    with pytest.raises(TrainingError, match="has the scores of the labels of"):
+        chosen(tiny_voc, from_=str(other), scores=str(scores))
+    # A run that made labels from maps says with --from where the maps are.
+    config = scored(moved, tmp_path / "labels", recipe="fuse")
+    chosen(tiny_voc, from_=str(other), scores=str(config))
 
 
 def test_an_older_snapshot_is_read_as_before(tiny_voc: Path, tmp_path: Path):

@@ -161,6 +161,42 @@ def test_affinity_weights_are_those_of_a_run(client: TestClient) -> None:
     assert client.get("/tagmask/api/train/setup").json()["affinities"] == []
 
 
+def test_a_segmenter_tells_what_it_and_those_before_it_were_made_by(
+    client: TestClient, workspace: Workspace
+) -> None:
+    def origin(recipe: str, policy: str | None, begun: dict | None) -> dict:
+        told: dict[str, Any] = {"text": f"trained by the recipe {recipe}, preset light"}
+        told["labels"] = {"masks": 3, **({"selection": {"policy": policy}} if policy else {})}
+        return told | ({"begun": begun} if begun else {})
+
+    first = origin("segment", None, None)
+    second = origin("sal", "curated", {"name": "1-segment", "digest": "x", "origin": first})
+    damaged = {"text": ["no text"], "labels": [], "begun": {"name": 7, "origin": "none"}}
+    for number, (kind, told) in enumerate(
+        (("segment", first), ("sal", second), ("sal", damaged)), start=1
+    ):
+        network = CamClassifier("slim", 2, head_channels=8, head_layers=1)
+        card = WeightsCard(
+            f"{number}-{kind}", kind, "slim", 4, ("cat", "dog"), (1, 2), CAFFE, 32,
+            origin=told, architecture=network.settings,
+        )  # fmt: skip
+        folder = workspace.runs / f"{number}-{kind}"
+        folder.mkdir()
+        save(folder / "weights.safetensors", network.eval(), card)
+        run = workspace.store.runs.add(card.name, kind, f"runs/{folder.name}", {}, None)
+        workspace.store.runs.finish(run, {}, "weights.safetensors")
+    newest, middle, oldest = client.get("/tagmask/api/train/setup").json()["segmenters"]
+    by_segment = {
+        "name": "1-segment", "by": "trained by the recipe segment, preset light", "policy": "",
+    }  # fmt: skip
+    assert (oldest["id"], oldest["backbone"], oldest["made"]) == ("run:1", "slim", [by_segment])
+    by_sal = {
+        "name": "2-sal", "by": "trained by the recipe sal, preset light", "policy": "curated",
+    }  # fmt: skip
+    assert middle["made"] == [by_sal, by_segment]
+    assert newest["made"] == [{"name": "3-sal", "by": "", "policy": ""}]
+
+
 @pytest.mark.parametrize(
     ("recipe", "first"), [("oaaplus", "Train “Online attention"), ("fuse", "Train a recipe that")]
 )

@@ -44,6 +44,8 @@ def test_pipelines_of_a_workspace_share_their_stages(
     assert f"--stages {workspace.runs / 'stages'}" in line
 
 
+PATH = "/any/path"
+
 # Options of an order, and what is said of it: the page's own sentences, then the trainer's.
 REFUSED = (
     ({"stages": "/tmp"}, "--stages cannot be given from the page"),
@@ -73,6 +75,45 @@ def test_a_page_names_no_file_and_no_folder_and_hears_what_the_trainer_refuses(
     for given, sentence in REFUSED:
         status, said = command(client, **given)
         assert (status, sentence in said) == (400, True), (given, said)
+
+
+def places() -> list[tuple[str, str]]:
+    """(method, --set words) for every option of every stage that takes any text, such as a path."""
+    from training.errors import TrainingError
+    from training.stages.chains import METHODS, Wishes, chain_of
+
+    found = []
+    for method in METHODS:
+        for stage in chain_of(method, Wishes("scenes", None, "val"), {}):
+            for name, option in stage.options.items():
+                try:
+                    option.check(option.parse(PATH))
+                except TrainingError:
+                    continue  # Numbers, or one of a few words.
+                if option.kind != "flag":
+                    found.append((method, f"{stage.name}.{name}={PATH}"))
+    return found
+
+
+def test_no_option_of_any_stage_takes_a_path_from_the_page(client: TestClient) -> None:
+    asked = places()
+    names = {words.partition("=")[0].partition(".")[2] for _, words in asked}
+    assert {"weights", "begin_with", "saliency", "strong", "from_", "run", "scorer", "scores"} <= (
+        names
+    )
+    for method, words in asked:
+        option, _, path = words.partition("=")
+        # As the option is called, as it is typed on a command line, and with its underscore.
+        for spelled in (option, option.replace("_", "-"), option.rstrip("_"), f"{option}_"):
+            status, said = command(client, method=method, set_=f"{spelled}={path}")
+            refused = "cannot be set for one stage from the page" in said
+            assert (status, refused) == (400, True), (method, spelled, said)
+
+
+@pytest.mark.parametrize("name", ["affinity", "masks", "validation", "stages", "test"])
+def test_nor_do_places_of_recipes_that_are_no_stage_yet(client: TestClient, name: str) -> None:
+    status, said = command(client, set_=f"segmenter.{name}={PATH}")
+    assert (status, "cannot be set for one stage from the page" in said) == (400, True)
 
 
 def test_an_order_that_would_fail_at_its_turn_is_not_queued(

@@ -81,6 +81,7 @@ class Dsrg(MaskLearning):
         section="SEC, DSRG",
         choices=CRF_PRESETS,
     )
+    limit_to_tags: bool = option(True, "these labels hold an image's tags alone, where it has any")
 
     size: int = restated(MaskLearning, "size", 321, "SEC, DSRG (C)")
     crop: str = restated(
@@ -115,8 +116,7 @@ class Dsrg(MaskLearning):
 
 
 def run(settings: Dsrg, run: "Run") -> dict[str, Any]:
-    """Trains; writes weights.safetensors, cues/IMAGE.png and labels/IMAGE.png of every image's
-    tags."""
+    """Trains; writes weights.safetensors, cues/IMAGE.png and labels/IMAGE.png of every image."""
     import torch
 
     from backend.maps import crf
@@ -227,7 +227,7 @@ def run(settings: Dsrg, run: "Run") -> dict[str, Any]:
         bench.viewing,
         run.folder / LABELS,
         weights=fingerprint(trained),
-        limit_to_tags=True,
+        limit_to_tags=settings.limit_to_tags,
         crf=None if settings.crf == "none" else settings.crf,
         stage="labels",
     )

@@ -7,7 +7,7 @@ Numbers marked (C) are those of the released code, which has neither scores nor 
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from backend.policies import CURATED, POLICIES
+from backend.policies import BY, CURATED, POLICIES
 from training.mask_learning import MaskLearning
 from training.options import option, restated
 from training.recipes import BACKBONES, Preview, Recipe
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from training.run import Run
 
 KIND = "sal"
-BY = ("SF", "SC")
 # What the paper has another number for on ResNet-101: the rest, and a ResNet.
 RATE = (1e-3, 1e-4)
 STEPS = (27_000, 15_000)
@@ -115,8 +114,9 @@ class Sal(MaskLearning):
     )
     begin_with: str = option(
         "",
-        "a trained segmenter (a run's folder or a weights file) whose layers training begins with, "
-        "its classes by name. Without it the trunk has --weights and the rest is new",
+        "a trained segmenter (a run's folder or a weights file) whose layers and normalisation "
+        "training begins with, its classes by name. Without it the trunk has --weights and the "
+        "rest is new",
     )
     retrain_part: float = option(
         1.0,
@@ -203,14 +203,16 @@ def preview(settings: Sal, run: "Run") -> Preview:
 def run(settings: Sal, run: "Run") -> dict[str, Any]:
     """Trains; writes weights.safetensors, weights.jsonl, and labels/IMAGE.png as the network labels
     --data."""
-    from training.earlier_network import begin_with, require_fitting
+    from training.earlier_network import begin_with, require_alone, require_fitting
     from training.run import write_provenance
     from training.salnet import SalBench, masked, origin_of, salnet
     from training.selection import select
 
     if settings.begin_with:
+        require_alone(settings.begin_with, settings.weights)
         require_fitting(settings.begin_with, settings.backbone)
-        settings = replace(settings, weights=settings.weights or settings.begin_with)
+        # All of the trunk is taken, and it wants images normalised as it has learnt them.
+        settings = replace(settings, weights=settings.begin_with)
     chosen = select(settings, run)
     run.message(chosen.text())
     settings = settled(settings, len(chosen.source.items))

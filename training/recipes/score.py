@@ -4,6 +4,9 @@ Zhou et al., SAL: Selection and Attention Losses for Weakly Supervised Semantic 
 2020), Eqs. 3 to 5 and 7.
 """
 
+import contextlib
+import hashlib
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +18,11 @@ from training.options import option, restated
 from training.recipes import Recipe
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from backend.exchange.items import Item
     from backend.mask_scorer import MaskScorer
+    from backend.saliency import SaliencySource
     from training.run import Run
 
 
@@ -40,6 +47,7 @@ def run(settings: Score, run: "Run") -> dict[str, Any]:
     masks are known calibration.json, with --per-class classes.jsonl.
     """
     from training.candidate_masks import open_labelled, tell_saliency
+    from training.earlier_run import require_unchanged
     from training.mask_scoring import Coarse, score_all
     from training.recipes.fuse import device
     from training.references import open_references
@@ -53,15 +61,16 @@ def run(settings: Score, run: "Run") -> dict[str, Any]:
     scorer = open_scorer(settings)
     items = labelled.labelled
     with open_references(run, settings, device(settings.device)) as references:
-        write_provenance(
-            run.folder,
-            {
-                "labels": Path(settings.from_).name,
-                "reference": references.maker.told(),
-                "scorer": None if scorer is None else _told(scorer),
-                "data": described(labelled.source),
-            },
-        )
+        made_of = {
+            "labels": labels_told(Path(settings.from_)),
+            "saliency": saliency_told(references.maker.saliency, labelled.source.items),
+            "reference": references.maker.told(),
+            "scorer": {} if scorer is None else _told(scorer),
+            "data": described(labelled.source),
+        }
+        flags = {"labels": "--from", "saliency": "--saliency", "scorer": "--scorer"}
+        require_unchanged(run.folder, made_of, flags)
+        write_provenance(run.folder, made_of)
         tell_saliency(run, references, items)
         missing = set(references.maker.saliency.missing(item.name for item in items))
         items = [labelled.item(item.name, 0) for item in items if item.name not in missing]
@@ -117,6 +126,38 @@ def methods_of(folder: Path) -> tuple[dict[str, str], str]:
     told = {line["image"]: str(line["method"]) for line in lines_in(folder / SCORES)
             if line.get("method")}  # fmt: skip
     return told, f"{recipe} · {folder.name}"
+
+
+def labels_told(folder: Path) -> dict[str, Any]:
+    """A run that made labels, for a record; its digest is of what decides them, where the folder
+    says so. Each mask has a digest of its own in scores.jsonl.
+    """
+    from training.run import CONFIG, read_config
+    from training.stages.stage import WITHOUT_EFFECT
+
+    told: dict[str, Any] = {"name": folder.name}
+    if (folder / CONFIG).is_file():
+        config = read_config(folder)
+        settings = {k: v for k, v in config["settings"].items() if k not in WITHOUT_EFFECT}
+        decides = [config["recipe"], config.get("preset"), config.get("seed"), settings]
+        told["recipe"] = config["recipe"]
+        told["digest"] = hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()
+    return told
+
+
+def saliency_told(saliency: "SaliencySource", items: "Iterable[Item]") -> dict[str, Any]:
+    """Where saliency comes from, for a record; the digest of a folder is that of its maps."""
+    digest = saliency.digest
+    if saliency.maps is not None:
+        told = hashlib.sha256()
+        for item in items:
+            if saliency.maps.has(item.name):
+                told.update(f"{item.name}\n".encode())
+                # An image whose map cannot be read is left out and named when its turn comes.
+                with contextlib.suppress(OSError):
+                    told.update(saliency.maps.find(item.name).read_bytes())
+        digest = told.hexdigest()
+    return {"name": saliency.name, "origin": saliency.origin, "digest": digest}
 
 
 def _told(scorer: "MaskScorer") -> dict[str, Any]:

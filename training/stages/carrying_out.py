@@ -22,6 +22,8 @@ from training.stages.stage import PREDICTIONS, Stage
 from training.stages.verdicts import Verdict
 
 LABELS = "labels"
+# As training.references names it, which imports networks.
+REFERENCES = "references"
 
 
 def carry_out(plan: Plan) -> dict[str, Any]:
@@ -32,7 +34,7 @@ def carry_out(plan: Plan) -> dict[str, Any]:
     """
     run = plan.run
     ours = bool(read_pipeline(run.folder))
-    for name in (LABELS, PREDICTIONS):
+    for name in (LABELS, PREDICTIONS, REFERENCES):
         require_ours(run.folder / name, ours)
     found = plan.verdicts(lambda done, total: run.progress(done, total, stage="reading"))
     run.begun = True
@@ -40,6 +42,8 @@ def carry_out(plan: Plan) -> dict[str, Any]:
     plan.at.mkdir(parents=True, exist_ok=True)
     if not any("labels" in stage.gives for stage in plan.stages):
         _take_back_labels(run)
+    if not any("scores" in stage.gives for stage in plan.stages):
+        _take_back_references(run)
     folders: dict[str, Path] = {}
     outcome: dict[str, Any] = {"metrics": {}, "weights": None, "maps": 0, "labels": 0}
     for verdict in found:
@@ -64,6 +68,14 @@ def _take_back_labels(run: Run) -> None:
         shutil.rmtree(run.folder / LABELS)
     (run.folder / SCORES).unlink(missing_ok=True)
     evaluations.forget(run.folder, LABELS)
+
+
+def _take_back_references(run: Run) -> None:
+    """Removes the reference masks that another method has put out: nobody is scored against them
+    here.
+    """
+    if (run.folder / REFERENCES).is_dir():
+        shutil.rmtree(run.folder / REFERENCES)
 
 
 def clean_up(plan: Plan) -> None:
@@ -125,6 +137,7 @@ def _put_out(
             evaluations.keep(run.folder, LABELS, found, of=plan.source.split or "all")
     if "scores" in stage.gives:
         publish_scores(folder, run.folder)
+        publish(folder / REFERENCES, run.folder / REFERENCES, plan.source, run.check, fill=False)
     if "predictions" in stage.gives:
         made = folder / PREDICTIONS
         publish(made, run.folder / PREDICTIONS, plan.tested, run.check, fill=False)

@@ -6,6 +6,7 @@ not said again here.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from training.errors import TrainingError
@@ -83,7 +84,7 @@ class Chain:
 
     def _trunk(self, stage: Stage) -> dict[str, Any]:
         """The initial weights asked for, where a stage has a trunk that begins with any."""
-        if not self.wishes.trunk or "backbone" not in stage.options:
+        if not self.wishes.trunk or "backbone" not in stage.options or stage.begins_with:
             return {}
         # OAA+ may begin with the trunk of the run that it learns from.
         own = "start" in stage.options and stage.settled(self.wishes.preset).start == "run"
@@ -218,7 +219,8 @@ def chain_of(method: str, wishes: Wishes, own: Mapping[str, Mapping[str, Any]]) 
     """The stages of a method in the order in which they are made.
 
     own: options by stage that a person set (--set), already of the right types. Raises
-    TrainingError where true masks are to teach, but no stage of the method learns from any.
+    TrainingError where true masks are to teach, but no stage of the method learns from any, and
+    where a stage is to begin with two networks.
     """
     chain = Chain(wishes)
     METHODS[method](chain)
@@ -227,7 +229,27 @@ def chain_of(method: str, wishes: Wishes, own: Mapping[str, Mapping[str, Any]]) 
             f"--strong is {wishes.strong}, but no stage of {method} learns from true masks. Leave "
             "it out, or choose another --method."
         )
-    return [_with(stage, own.get(stage.name, {})) for stage in chain.stages]
+    return [_chosen(stage, own.get(stage.name, {})) for stage in chain.stages]
+
+
+def _chosen(stage: Stage, own: Mapping[str, Any]) -> Stage:
+    """A stage with what a person set of it. One that begins with a trained network has its trunk,
+    and not the initial weights that the pipeline's others begin with.
+    """
+    made = _with(stage, own)
+    if not made.begins_with:
+        return made
+    if own.get("weights"):
+        raise TrainingError(
+            f"{stage.name}.weights is {own['weights']}, but this stage begins with a trained "
+            "network and takes its trunk (--begin-with): both cannot be begun with. Leave it out."
+        )
+    given = {name: value for name, value in made.given.items() if name != "weights"}
+    named = given.get("begin_with")
+    if named and Path(named).exists():
+        # A stage is started from the project's folder.
+        given["begin_with"] = str(Path(named).absolute())
+    return replace(made, given=given)
 
 
 def _with(stage: Stage, given: Mapping[str, Any]) -> Stage:

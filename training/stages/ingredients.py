@@ -62,11 +62,13 @@ class Pantry:
             "images": self._images(stage.split),
             **({} if stage.command == PREDICT else {"seed": self.seed}),
         }
-        if settings.get("start") == "run":
-            # OAA+ begins with the trunk of the run that it learns from.
+        if settings.get("start") == "run" or stage.begins_with:
+            # OAA+ begins with the trunk of the run that it learns from, SAL with all of a network.
             made_of["trunk"] = "of the run"
         elif "backbone" in settings and "weights" in settings:
             made_of["trunk"] = self._trunk(settings["backbone"], settings["weights"])
+        if settings.get("begin_with"):
+            made_of["begin_with"] = self._network(settings["begin_with"])
         if "saliency" in settings:
             made_of["saliency"] = self._saliency(settings["saliency"], stage.split)
         if settings.get("strong"):
@@ -137,6 +139,12 @@ class Pantry:
             self._trunks[backbone, weights] = told
         return self._trunks[backbone, weights]
 
+    def _network(self, named: str) -> str:
+        """Of a trained network's weights; WeightsError where there are none."""
+        from backend.weights.networks import resolve
+
+        return self.files.of(resolve(named))[:LENGTH]
+
     def _saliency(self, spec: str, split: str | None) -> str:
         from backend.saliency import saliency_source
 
@@ -170,6 +178,7 @@ def differences(before: Ingredients, now: Ingredients) -> list[str]:
     said += _of_images(before.get("images", {}), now["images"])
     for key, what in (
         ("trunk", "other initial weights"),
+        ("begin_with", "another network to begin with"),
         ("saliency", "other saliency maps"),
         ("strong", "other true masks"),
         ("decisions", "other decisions, candidates or scores"),

@@ -1,4 +1,6 @@
-"""What a pipeline leaves for people: OUT/labels, OUT/predictions and OUT/weights.safetensors."""
+"""What a pipeline leaves for people: OUT/labels with their scores and OUT/references, what these
+were scored against; OUT/predictions and OUT/weights.safetensors.
+"""
 
 import os
 import shutil
@@ -33,8 +35,8 @@ def require_ours(folder: Path, known: bool) -> None:
 def publish(
     made: Path, to: Path, source: "Source", check: Callable[[], None], *, fill: bool
 ) -> list[str]:
-    """Makes OUT/labels or OUT/predictions hold what a stage made of a list of images; those that it
-    made nothing of.
+    """Makes OUT/labels, OUT/references or OUT/predictions hold what a stage made of a list of
+    images; those that it made nothing of.
 
     With `fill` they get 255 throughout, as far as they can be read: nothing is known about them.
     Files that are as they should be are left alone. Raises DataError where a file cannot be

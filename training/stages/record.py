@@ -28,7 +28,7 @@ FILES = {
     "weights": (WEIGHTS,),
     "maps": ("maps/**/*.png",),
     "labels": ("labels/*.png", "scores.jsonl"),
-    "scores": ("scores.jsonl",),
+    "scores": ("scores.jsonl", "references/*.png"),
     "predictions": (f"{PREDICTIONS}/*.png",),
     CHECKPOINT: ("checkpoint-*.pt",),
 }

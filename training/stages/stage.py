@@ -12,7 +12,7 @@ from training.options import Option, options_of, settle
 OF_MACHINE = frozenset(each.name for each in fields(Machine))
 WITHOUT_EFFECT = OF_MACHINE | {"threads", "processes", "watch_every", "watch_images"}
 # Options that name files, which count by what is in them.
-BY_CONTENT = ("weights", "strong", "saliency")
+BY_CONTENT = ("weights", "begin_with", "strong", "saliency")
 PREDICT = "predict"
 PREDICTIONS = "predictions"
 
@@ -36,6 +36,11 @@ class Stage:
     split: str | None = None
     presets: tuple[str, ...] = ()
     gives: tuple[str, ...] = ()
+
+    @property
+    def begins_with(self) -> bool:
+        """Whether its network begins with a trained one, be it an earlier stage's or a file."""
+        return "begin_with" in self.on or bool(self.given.get("begin_with"))
 
     @property
     def options(self) -> dict[str, Option]:

@@ -6,6 +6,8 @@ from fastapi import APIRouter
 from pydantic import Field
 from starlette.responses import FileResponse, JSONResponse, Response
 
+from backend.errors import JobError
+from ui.calibration import read_calibration
 from ui.context import Context
 from ui.measured import PARTS, parts_of, read_parts, table_file
 
@@ -28,6 +30,18 @@ def router(context: Context) -> APIRouter:
             if known:
                 others.append({"job": one.id, "title": f"{one.id} {one.recipe}", "parts": known})
         return {"parts": read_parts(root / folder) if folder else {}, "others": others}
+
+    @routes.get("/{job}/calibration")
+    def calibration(job: WholeNumber) -> dict[str, Any]:
+        """How well the scores of a job's masks go with the true ones: {"calibration"}, or {"said"},
+        why there is none."""
+        folder = store.jobs.get(job).run_folder
+        try:
+            if folder is None:
+                raise JobError(f"Job {job} has not begun a run yet.")
+            return {"calibration": read_calibration(root / folder)}
+        except JobError as error:
+            return {"said": str(error)}
 
     @routes.get("/{job}/{name}.csv")
     def table(job: WholeNumber, name: str) -> Response:

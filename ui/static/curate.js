@@ -10,6 +10,7 @@ import { filterBar } from "./curate/filters.js";
 import { showKeys } from "./curate/keys.js";
 import { Layers } from "./curate/layers.js";
 import { Histogram } from "./curate/histogram.js";
+import { Pressing } from "./curate/pressing.js";
 import { Strip } from "./curate/strip.js";
 
 const VERDICT = { accept: "accepted", reject: "rejected", fix: "fixed", skip: "skipped", undecided: "undecided" };
@@ -26,6 +27,7 @@ class CurateTab {
     this.root = root;
     this.pictures = new Pictures();
     this.queue = new Queue(() => this.render());
+    this.pressing = new Pressing();
     this.outbox = new Outbox(document.querySelector("#tm-header")?.dataset.id ?? "", {
       onChange: (waiting, problem, sent) => this.#outboxChanged(waiting, problem, sent),
       onRefused: (entry, error) => { toast(`Not recorded: ${error.message}`, "bad"); this.refresh(); },
@@ -115,7 +117,10 @@ class CurateTab {
       ? `${waiting} ${waiting === 1 ? "decision is" : "decisions are"} kept in this browser and will be sent: ${problem}`
       : waiting ? "Saving…" : "All decisions saved";
     this.saving.classList.toggle("bad", Boolean(problem));
-    if (sent && !waiting) this.histogram.soon();
+    if (sent && !waiting) {
+      this.histogram.soon();
+      this.strip.soon(this.colours);
+    }
     if (sent?.entry.path !== "curate/undo") return;
     const { decision, row } = sent.answer;
     if (!decision) {
@@ -139,7 +144,7 @@ class CurateTab {
     this.deciders = Object.values(this.buttons);
     this.filters = filterBar((change) => this.#filter(change), this.queue.filters);
     this.histogram = new Histogram({ filters: this.queue.filters, onTau: () => this.#tauMoved(), onStrip: () => this.#showStrip() });
-    this.strip = new Strip({ filters: this.queue.filters, onOpen: (row) => this.queue.bring(row) });
+    this.strip = new Strip({ filters: this.queue.filters, onOpen: (row) => this.queue.open(row) });
     this.layers = new Layers((layer) => this.view.set({ layer }));
     this.progress = el("div", { class: "cu-progress" });
     this.list = el("ol", { class: "cu-list", "aria-label": "Queue of candidate masks", tabindex: "-1" });
@@ -221,21 +226,28 @@ class CurateTab {
         this.message.hidden = true;
         this.view.show(picture, this.colours);
         this.layers.show(picture);
-        this.details.replaceChildren(...detailsOf(row, this.setup, picture.labels));
+        this.#describe(row, picture.labels);
+        this.strip.mark(row.id);
         this.root.dataset.shown = row.id;
       };
       if (entry.ready) {
         show(entry.ready);
       } else {
-        this.details.replaceChildren(...detailsOf(row, this.setup, null));
+        this.#describe(row, null);
         this.view.show(null);
         this.layers.show(null);
         entry.promise.then(show, (error) => this.#missing(row, error));
       }
       this.#allow();
     } else {
-      this.details.replaceChildren(...detailsOf(row, this.setup, entry.ready?.labels ?? null));
+      this.#describe(row, entry.ready?.labels ?? null);
     }
+  }
+
+  /** What is known of a candidate, the scores still explained where they were before. */
+  #describe(row, labels) {
+    const explained = this.details.querySelector(".cu-about")?.open ?? false;
+    this.details.replaceChildren(...detailsOf(row, this.setup, labels, explained));
   }
 
   /** Accept and Reject wait until the mask is on the screen. */
@@ -307,7 +319,7 @@ class CurateTab {
   }
 
   #key(event) {
-    if (!tabVisible("curate") || typing(event) || event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
+    if (!tabVisible("curate") || typing(event) || this.pressing.takes(event) || event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
     const acts = {
       a: () => this.decide("accept"), x: () => this.decide("reject"), " ": () => this.decide("skip"), z: () => this.undo(),
       ArrowRight: () => this.step(1), ArrowDown: () => this.step(1), ArrowLeft: () => this.step(-1), ArrowUp: () => this.step(-1),

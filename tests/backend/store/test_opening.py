@@ -8,47 +8,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from sqlite_utils import Database
 
 from backend.errors import StoreError
 from backend.store import Store, create_store, open_store
-from backend.store import schema as schema_module
 from backend.store.schema import APPLICATION_ID, SCHEMA_VERSION
 
-Contents = dict[str, bytes]
-
-
-def contents(folder: Path) -> Contents:
-    """Every file of a folder, byte for byte."""
-    return {
-        str(path.relative_to(folder)): path.read_bytes()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
-    }
-
-
-@pytest.fixture
-def closed(store: Store, candidate: int) -> Path:
-    """The path of a closed store that holds a decision."""
-    digest = store.candidates.get(candidate).digest
-    store.decisions.record(candidate, digest, "accept", reviewer="ada", session="s", action_id="1")
-    store.close()
-    return store.path
-
-
-def refused(path: Path, sentence: str, *, read_only: bool = False) -> None:
-    """Opening is refused with the sentence, and not a byte of the folder changes."""
-    before = contents(path.parent)
-    with pytest.raises(StoreError, match=sentence):
-        open_store(path, path.parent / "files", read_only=read_only)
-    assert contents(path.parent) == before
-
-
-def set_pragma(path: Path, statement: str) -> None:
-    connection = sqlite3.connect(path)
-    connection.execute(statement)
-    connection.commit()
-    connection.close()
+from .conftest import contents, refused, set_pragma
 
 
 def test_what_was_stored_is_there_after_opening_again(closed: Path) -> None:
@@ -188,61 +153,6 @@ def test_a_closed_store_says_so(store: Store) -> None:
     store.close()
     with pytest.raises(StoreError, match="has been closed"):
         store.classes.all()
-
-
-def test_an_older_database_is_backed_up_and_brought_up(
-    closed: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from backend.store import opening
-
-    older = closed.read_bytes()
-    migrations = schema_module.Migrations("tagmask")
-    migrations._migrations = [*schema_module.migrations._migrations]
-
-    @migrations()
-    def m_next_flags(database: Database) -> None:
-        database.execute("ALTER TABLE candidates ADD COLUMN flagged INTEGER NOT NULL DEFAULT 0")
-
-    monkeypatch.setattr(opening, "migrations", migrations)
-    monkeypatch.setattr(opening, "SCHEMA_VERSION", SCHEMA_VERSION + 1)
-    refused(closed, "Open the workspace once without --read-only", read_only=True)
-    with open_store(closed, closed.parent / "files") as store:
-        assert store.decisions.count() == 1
-        with store.connections.read() as database:
-            assert database.execute("SELECT flagged FROM candidates").fetchone() == (0,)
-            assert database.execute("PRAGMA user_version").fetchone() == (SCHEMA_VERSION + 1,)
-    kept = closed.with_name(f"tagmask.db.format-{SCHEMA_VERSION}")
-    monkeypatch.undo()
-    with open_store(kept, closed.parent / "files", read_only=True) as store:
-        assert store.decisions.count() == 1
-    closed.write_bytes(older)
-    with open_store(closed, closed.parent / "files") as store:
-        assert store.decisions.count() == 1
-
-
-def test_a_migration_that_fails_changes_nothing(
-    closed: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from backend.store import opening
-
-    migrations = schema_module.Migrations("tagmask")
-    migrations._migrations = [*schema_module.migrations._migrations]
-
-    @migrations()
-    def m_next_broken(database: Database) -> None:
-        database.execute("ALTER TABLE candidates ADD COLUMN flagged INTEGER")
-        database.execute("UPDATE decisions SET verdict = 'reject'")
-
-    monkeypatch.setattr(opening, "migrations", migrations)
-    monkeypatch.setattr(opening, "SCHEMA_VERSION", SCHEMA_VERSION + 1)
-    with pytest.raises(StoreError, match="only added to"):
-        open_store(closed, closed.parent / "files")
-    monkeypatch.undo()
-    with open_store(closed, closed.parent / "files") as store:
-        assert store.candidates.get(1).verdict == "accept"
-        with store.connections.read() as database:
-            columns = [row[1] for row in database.execute("PRAGMA table_info(candidates)")]
-    assert "flagged" not in columns
 
 
 def test_a_backup_is_a_whole_store(store: Store, candidate: int, tmp_path: Path) -> None:

@@ -156,6 +156,36 @@ def test_the_same_scores_of_the_same_run_are_no_news(store: Store, candidate: in
     assert store.candidates.get(candidate).score == 0.7
 
 
+def test_the_same_mask_made_again_brings_its_fresh_scores(
+    store: Store, image, mask: Callable[..., bytes]
+) -> None:
+    """A second pipeline with another scorer labels alike; its P and SF are news, its AC is not."""
+    runs = [store.runs.add(f"pipeline {n}", "pipeline", f"runs/{n}") for n in range(3)]
+    first = {"AC": 0.5, "SC": 0.5, "P": 0.25, "SF": 0.25}
+    later = {**first, "P": 0.75, "SF": 0.75}
+
+    def offer(run: int, scores: dict[str, float]) -> tuple[int, bool]:
+        checked = store.candidates.check(image.id, "dsrg", mask(), scores)
+        return store.candidates.enter([checked], runs[run])[0]
+
+    id, is_new = offer(0, first)
+    assert is_new
+    assert offer(1, later) == (id, False)
+    assert store.candidates.get(id).scores == later
+    assert store.candidates.get(id).run_id == runs[0]
+    assert [row.scores["SF"] for row in store.candidates.queue("fine").rows] == [0.75]
+    # Taken in once more, in whatever order, nothing changes; nor do the same scores again.
+    offer(0, first)
+    offer(1, later)
+    offer(2, later)
+    offer(2, {})
+    assert store.candidates.get(id).scores == later
+    assert [(each.run_id, each.scores) for each in store.candidates.scorings(id)] == [
+        (runs[1], later),
+        (runs[0], first),
+    ]
+
+
 @pytest.mark.parametrize(
     "act", ["UPDATE candidate_scores SET scores = '{}'", "DELETE FROM candidate_scores"]
 )

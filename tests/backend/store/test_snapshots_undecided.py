@@ -122,6 +122,61 @@ def test_a_new_candidate_of_a_rejected_image_waits_for_a_decision_again(
     assert told["candidate"]["mask_sha256"] == store.candidates.get(new).digest
 
 
+def test_a_mask_that_is_rejected_after_its_fix_was_undone_is_rejected(
+    store: Store, photo: Photo, mask: Mask, decide: Callable
+) -> None:
+    """What was drawn stays in the store, undecided, and speaks neither for the image nor for it."""
+    image = store.images.add("one", photo(1), source="t", tags=[1]).image
+    proposed = store.candidates.add(image.id, None, "dsrg", mask(2), {"SF": 0.9})
+    drawn = store.candidates.add(image.id, None, "edited", mask(3), parent_id=proposed)
+    decide(drawn, "fix")
+    assert store.decisions.undo("ada", "s", "undo") is not None
+    undone = items_of(store.snapshots.freeze("undone", "ada", with_undecided=True).path)["one"]
+    assert undone["verdict"] == "undecided"
+    decide(proposed, "reject")
+    told = items_of(store.snapshots.freeze("rejected", "ada", with_undecided=True).path)["one"]
+    assert told["candidate"]["mask_sha256"] == store.candidates.get(proposed).digest
+    assert (told["verdict"], told["mask"]) == ("reject", None)
+
+
+def test_a_drawn_mask_that_is_rejected_leaves_what_it_was_drawn_from_undecided(
+    store: Store, offered: list[int], mask: Mask, decide: Callable
+) -> None:
+    decide(store.candidates.add(5, None, "edited", mask(6), parent_id=offered[4]), "reject")
+    told = items_of(store.snapshots.freeze("all", "ada", with_undecided=True).path)["image_4"]
+    assert told["candidate"]["mask_sha256"] == store.candidates.get(offered[4]).digest
+    assert told["verdict"] == "undecided"
+
+
+def test_an_image_with_another_decision_than_asked_for_is_not_an_undecided_one(
+    store: Store, offered: list[int], decide: Callable
+) -> None:
+    """Under the verdict accept a fixed image is left out: the mask offered for it is superseded."""
+    accepted = store.snapshots.freeze("accepted", "ada", ("accept",), with_undecided=True)
+    assert {name: told["verdict"] for name, told in items_of(accepted.path).items()} == {
+        "image_0": "accept", "image_2": "reject", "image_3": "undecided", "image_4": "undecided",
+    }  # fmt: skip
+    fixed = store.snapshots.freeze("fixed", "ada", ("fix",), with_undecided=True)
+    assert "image_0" not in items_of(fixed.path)
+    assert items_of(fixed.path)["image_1"]["verdict"] == "fix"
+    tagged = items_of(
+        store.snapshots.freeze(
+            "tagged", "ada", ("accept",), include="tagged", with_undecided=True
+        ).path
+    )
+    assert (tagged["image_1"]["verdict"], tagged["image_1"]["mask"]) == (None, None)
+    assert "candidate" not in tagged["image_1"]
+
+
+def test_where_only_other_decisions_are_there_is_nothing_to_freeze(
+    store: Store, photo: Photo, mask: Mask, decide: Callable
+) -> None:
+    image = store.images.add("one", photo(1), source="t", tags=[1]).image
+    decide(store.candidates.add(image.id, None, "dsrg", mask(2)), "accept")
+    with pytest.raises(StoreError, match="No image has a candidate that was decided fix, or"):
+        store.snapshots.freeze("none", "ada", ("fix",), with_undecided=True)
+
+
 def test_tagged_images_come_with_their_candidates_too(store: Store, offered: list[int]) -> None:
     path = store.snapshots.freeze("t", "ada", include="tagged", with_undecided=True).path
     items = items_of(path)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from backend.errors import DataError
+from backend.errors import DataError, WeightsError
 from training.cli import recipe_parser
 from training.errors import TrainingError
 from training.options import PRESETS, settle
@@ -115,6 +115,10 @@ def test_full_supervision_learns_the_true_masks_of_its_list(plan: Make):
         ({"method": "dcsp", "set_": ("joint.joint=no",)}, "cannot predict. Leave it out here"),
         ({"method": "dcsp", "strong": "val"}, "no stage of dcsp learns from true masks"),
         ({"method": "salt"}, "--method is 'salt'; it can be"),
+        (
+            {"method": "sal", "set_": ("segmenter.weights=none",)},
+            "segmenter.weights is none, but this stage begins with a trained network",
+        ),
     ],
 )
 def test_mistakes_are_sentences_before_anything_is_made(plan: Make, given: dict, sentence: str):
@@ -151,6 +155,65 @@ def test_sal_learns_the_masks_that_its_scores_are_of(plan: Make):
     assert stages["segmenter"].settled("scenes").strong == "val"
     predictions = stages["predictions"].effective("scenes")
     assert (predictions["crf"], predictions["scales"]) == ("sal", [0.75, 1.0, 1.25])
+
+
+def test_a_stage_that_begins_with_a_network_gets_no_other_initial_weights(
+    plan: Make, tmp_path: Path
+):
+    given = tmp_path / "network.safetensors"
+    given.write_bytes(b"a network")
+    for preset, more in (
+        ("scenes", ()),
+        ("light", ()),
+        ("paper", (f"segmenter.begin_with={given}",)),
+    ):
+        made = plan(method="sal", preset=preset, backbone="slim", weights="none", set_=more)
+        folders = {stage.name: made.at / stage.name for stage in made.stages}
+        words = {stage.name: made.words(stage, folders) for stage in made.stages}
+        assert "--begin-with" in words["segmenter"]
+        assert [name for name in words if "--weights" in words[name]] == ["attention", "labels"]
+        trunk = {each.stage.name: each.made_of.get("trunk") for each in made.verdicts()}
+        assert (trunk["labels"], trunk["segmenter"]) == ("random", "of the run")
+
+
+def test_a_network_that_is_begun_with_counts_by_what_is_in_it(
+    plan: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def states(named: Path | str) -> dict[str, str]:
+        return {each.stage.name: each.state for each in made(named).verdicts()}
+
+    def made(named: Path | str) -> Plan:
+        how = {"method": "sal", "preset": "paper", "backbone": "slim", "weights": "none"}
+        return plan(**how, set_=(f"segmenter.begin_with={named}",))
+
+    run = tmp_path / "run"
+    run.mkdir()
+    (run / "weights.safetensors").write_bytes(b"a network")
+    copy = tmp_path / "copy.safetensors"
+    copy.write_bytes(b"a network")
+    done = dict.fromkeys([each.stage.name for each in carried_out(made(run))], DONE)
+    assert states(run) == states(copy) == done
+    monkeypatch.chdir(tmp_path)
+    assert states("copy.safetensors") == done
+    # A stage is started elsewhere.
+    segmenter = made("copy.safetensors").stages[-2]
+    assert segmenter.given["begin_with"] == str(copy)
+    (run / "weights.safetensors").write_bytes(b"another")
+    changed = {"segmenter": CHANGED, "predictions": CHANGED}
+    assert states(run) == done | changed
+    assert "another network to begin with" in [each.why for each in made(run).verdicts()]
+    with pytest.raises(WeightsError, match="There are no weights at"):
+        made(tmp_path / "nothing").verdicts()
+
+
+def test_proxy_labels_may_hold_more_than_the_tags(plan: Make):
+    carried_out(plan(method="sal"))
+    made = plan(method="sal", set_=("labels.limit_to_tags=no",))
+    found = {each.stage.name: each for each in made.verdicts()}
+    assert (found["attention"].state, found["labels"].state) == (DONE, CHANGED)
+    assert found["labels"].why == "limit_to_tags yes → no"
+    folders = {stage.name: made.at / stage.name for stage in made.stages}
+    assert "--no-limit-to-tags" in made.words(found["labels"].stage, folders)
 
 
 def test_another_tau_makes_the_segmenter_again_and_not_what_it_stands_on(plan: Make):

@@ -11,8 +11,8 @@ const SCORES = {
   SF: ["Fine score", "P × CD, the whole mask judged by the scorer network, 0 to 1; higher is better."],
 };
 
-/** Elements for the details panel; `labels` may still be null while the mask loads. */
-export function detailsOf(row, setup, labels) {
+/** Elements for the details panel; `labels` may still be null while the mask loads; `explained`: the scores' sentences stand open. */
+export function detailsOf(row, setup, labels, explained) {
   const known = new Map(setup.classes.map((each) => [each.id, each]));
   const chip = (id) => {
     const { name, colour } = known.get(id) ?? { name: `class ${id}`, colour: "#888888" };
@@ -27,7 +27,7 @@ export function detailsOf(row, setup, labels) {
     section("In the mask", inMask.length
       ? el("table", { class: "tm-table" }, inMask.map(([id, share]) => el("tr", {}, el("td", {}, chip(id)), el("td", { class: "number", title: "Share of the image's pixels" }, `${formatNumber(100 * share, 1)} %`))))
       : el("p", { class: "tm-faint" }, labels ? "Background only." : "Loading…")),
-    section("Scores", scoresOf(row), earlier(row)),
+    section("Scores", scoresOf(row), aboutScores(row, explained), earlier(row)),
     section("Why here", el("p", {}, capital(row.why))),
     section("Made by", el("p", {}, row.method), el("p", { class: "tm-faint tm-mono", title: "sha256 of the mask that a decision names" }, `mask ${row.digest.slice(0, 12)}`),
       el("p", { class: "tm-faint" }, `${row.width} × ${row.height} pixels`)),
@@ -40,10 +40,18 @@ function scoresOf(row) {
   return el("table", { class: "tm-table" }, known.map((name) => {
     const [title, about] = SCORES[name];
     return el("tr", { title: about, dataset: { score: name }, "aria-describedby": `cu-about-${name}` },
-      el("td", {}, el("span", { class: "cu-score-name" }, name), " ", title, el("span", { class: "tm-visually-hidden", id: `cu-about-${name}` }, `. ${about}`)),
+      el("td", {}, el("span", { class: "cu-score-name" }, name), " ", title),
       el("td", { class: "cu-meter" }, el("i", { style: { width: `${100 * Math.min(1, row.scores[name])}%` } })),
       el("td", { class: "number" }, formatNumber(row.scores[name], 2)));
   }));
+}
+
+/** A sentence for each score that is shown: by touch and keyboard too, where nothing hovers. */
+function aboutScores(row, explained) {
+  const known = Object.keys(SCORES).filter((name) => name in row.scores);
+  if (!known.length) return null;
+  return el("details", { class: "cu-earlier cu-about", open: explained }, el("summary", {}, "What are these?"),
+    el("dl", {}, known.map((name) => [el("dt", {}, name), el("dd", { id: `cu-about-${name}` }, SCORES[name][1])])));
 }
 
 /** Who gave which scores, read when it is opened: none is ever overwritten. */
@@ -56,7 +64,7 @@ function earlier(row) {
       const { scorings } = await getJSON(`curate/scores/${row.id}`);
       list.replaceChildren(...scorings.map(({ run, scores, added }) => el("li", {},
         el("b", {}, run ?? "Inspect or import"), el("time", {}, new Date(added * 1000).toLocaleString("en-GB", { dateStyle: "medium", timeStyle: "short" })),
-        el("span", {}, Object.keys(SCORES).filter((name) => name in scores).map((name) => `${name} ${formatNumber(scores[name], 2)}`).join(", ")))));
+        el("span", {}, Object.keys(SCORES).filter((name) => name in scores).map((name, i) => [i ? ", " : null, el("span", { class: "cu-scoring" }, `${name} ${formatNumber(scores[name], 2)}`)])))));
     } catch (error) {
       list.replaceChildren(el("li", {}, error.message));
     }

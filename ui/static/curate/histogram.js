@@ -19,12 +19,13 @@ export class Histogram {
     this.bars = el("svg:svg", { viewBox: "0 0 100 40", preserveAspectRatio: "none", "aria-hidden": "true" }, el("svg:path", { class: "below" }), el("svg:path", { class: "above" }));
     this.line = el("div", { class: "cu-tau", role: "slider", tabindex: "0", "aria-label": "tau", "aria-valuemin": "0", "aria-valuemax": "1", onkeydown: (event) => this.#key(event) }, el("i", {}));
     this.plot = el("div", { class: "cu-hist-plot", title: "Drag the line, or use the arrow keys on it", onpointerdown: (event) => this.#drag(event) }, this.bars, this.line);
+    this.axis = el("div", { class: "cu-hist-axis", "aria-hidden": "true" }, ["0", "0.5", "1"].map((value) => el("span", {}, value)));
     this.sides = el("div", { class: "cu-hist-sides" });
     this.note = el("p", { class: "cu-hist-note", hidden: true });
-    this.strip = el("button", { type: "button", class: "tm-button small quiet", "aria-pressed": "false", title: "The masks whose scores are nearest to tau, on either side of it", onclick: () => onStrip() }, "Masks at the line");
+    this.strip = el("button", { type: "button", class: "tm-button small", "aria-pressed": "false", title: "The masks whose scores are nearest to tau, on either side of it", onclick: () => onStrip() }, "Masks at the line");
     this.value = el("output", { class: "cu-hist-tau" });
     this.element = el("section", { class: "cu-hist", "aria-label": "Scores of the candidates under these filters", hidden: true },
-      el("header", {}, this.by, this.value), this.plot, this.sides, el("div", { class: "cu-hist-foot" }, this.strip, this.note));
+      el("header", {}, this.by, this.value), this.plot, this.axis, this.sides, el("div", { class: "cu-hist-foot" }, this.strip, this.note));
     this.#place();
   }
 

@@ -47,15 +47,18 @@ export class Queue {
     return true;
   }
 
-  /** Puts a row (after an undo, say) where we stand, or goes to where it is. */
+  /** Takes the server's word of a row, after an undo, and goes to it; one that is not known is put where we stand. */
   bring(row) {
     const known = this.rows.findIndex((each) => each.id === row.id);
-    if (known >= 0) {
-      this.rows[known] = { ...row, why: this.rows[known].why };
-      this.at = known;
-    } else {
-      this.rows.splice(this.at, 0, row);
-    }
+    if (known >= 0) this.rows[known] = { ...row, why: this.rows[known].why, brought: this.rows[known].brought };
+    this.open(row);
+  }
+
+  /** Goes to a row that was read elsewhere. What the queue has of it stays: it knows of decisions made since. */
+  open(row) {
+    const known = this.rows.findIndex((each) => each.id === row.id);
+    if (known >= 0) this.at = known;
+    else this.rows.splice(this.at, 0, { ...row, brought: true });
     this.onChange();
   }
 
@@ -70,10 +73,12 @@ export class Queue {
     this.loading ??= (async () => {
       // Rows decided since they were loaded no longer match, so the next page begins that much earlier.
       const { verdict } = this.filters;
-      const matching = this.rows.filter((row) => verdict === "all" || row.verdict === verdict).length;
+      // One that was brought here may have its place behind that: counted, it would push another out.
+      const matching = this.rows.filter((row) => !row.brought && (verdict === "all" || row.verdict === verdict)).length;
       const page = await this.#page(matching);
       if (generation !== this.generation) return;
-      const known = new Set(this.rows.map((row) => row.id));
+      const known = new Map(this.rows.map((row) => [row.id, row]));
+      for (const row of page.rows) if (known.has(row.id)) known.get(row.id).brought = false;
       this.rows.push(...page.rows.filter((row) => !known.has(row.id)));
       this.complete = page.rows.length < PAGE;
       this.onChange();

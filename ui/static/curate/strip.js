@@ -4,6 +4,7 @@ import { fetchLabels, paintLabels } from "../masks.js";
 
 const WIDTH = 80;
 const MOST = 12;
+const SETTLED = 250;
 
 export class Strip {
   /** `onOpen(row)` hears which mask is to be looked at. */
@@ -25,8 +26,15 @@ export class Strip {
     return this.open;
   }
 
+  /** Reads anew a little later: decisions come in quick succession. */
+  soon(colours) {
+    clearTimeout(this.waiting);
+    this.waiting = setTimeout(() => this.refresh(colours), SETTLED);
+  }
+
   /** Reads the masks that are nearest to tau now; `colours` are the palette of the classes. */
   async refresh(colours) {
+    clearTimeout(this.waiting);
     if (!this.open) return;
     const turn = ++this.asked;
     const { verdict, tag, run, min_score, max_score, query, by, tau } = this.filters;
@@ -36,12 +44,22 @@ export class Strip {
       if (turn !== this.asked) return;
       this.line.textContent = tau.toFixed(2);
       this.line.title = `tau, of ${by}`;
+      const held = this.element.querySelector(".cu-thumb:focus")?.dataset.id;
       // The nearest stands beside the line on both sides.
       this.#fill(this.below, found.below.toReversed(), `${by} below tau`, colours);
       this.#fill(this.above, found.above, `${by} from tau up`, colours);
+      this.mark(this.marked);
+      // The thumbs are made anew: who stands on one by keyboard stays there.
+      if (held) this.element.querySelector(`.cu-thumb[data-id="${held}"]`)?.focus();
     } catch (error) {
       if (turn === this.asked) this.above.replaceChildren(el("p", { class: "tm-faint" }, error.message));
     }
+  }
+
+  /** Marks the mask that is looked at, where it is among them. */
+  mark(id) {
+    this.marked = id;
+    for (const thumb of this.element.querySelectorAll(".cu-thumb")) thumb.setAttribute("aria-current", String(thumb.dataset.id === String(id)));
   }
 
   #fill(side, rows, label, colours) {

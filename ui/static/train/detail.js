@@ -1,5 +1,6 @@
 // One job: how far it is, its curve, its numbers, its log, and what can be done with it.
 import { api, el, formatNumber, reviewer, showTab, toast } from "../ui.js";
+import { Calibration } from "./calibration.js";
 import { Chain, facts, share } from "./chain.js";
 import { Curves } from "./curve.js";
 import { Evaluation } from "./evaluation.js";
@@ -16,6 +17,8 @@ const LOOK_NAMES = { map_miou: "map mIoU", validation_miou: "validation mIoU", t
 /** Recipes whose weights give no map of a tag: nothing to inspect or to make candidates with. */
 const WITHOUT_MAPS = ["saliency", "segment", "dsrg", "pipeline", "sal", "scorer", "score"];
 const PIPELINE = "pipeline";
+/** Recipes that go through images and learn nothing: no curve, no epochs, no film. */
+const WITHOUT_STEPS = ["labels", "score"];
 const OFFERS = ["labels", "fuse", PIPELINE];
 
 export class Detail {
@@ -33,6 +36,7 @@ export class Detail {
     this.film = new Film({ onStep: (step) => this.plot.mark(step), measured: (step) => this.#measured(step) });
     this.chain = new Chain();
     this.evaluation = new Evaluation();
+    this.calibration = new Calibration();
     this.offers = new Offers({ evaluation: this.evaluation, onJob: (id) => this.onChange(id), onBusy: () => this.job && this.#actions(), readOnly });
     this.numbers = el("div", { class: "tr-numbers" });
     this.told = el("ol", { class: "tr-told" });
@@ -46,7 +50,7 @@ export class Detail {
     this.node = el("article", { class: "tr-detail" },
       el("header", { class: "tr-head" }, this.title, this.actions),
       this.notice, this.bar, this.stats,
-      this.panes, this.evaluation.node,
+      this.calibration.node, this.panes, this.evaluation.node,
       el("details", { class: "tr-ran" }, el("summary", {}, "Command line"),
         el("div", {}, this.command, el("button", { type: "button", class: "tm-button quiet small", title: "Copy the command line", onclick: () => copyText(this.command.textContent) }, "Copy"))));
     this.pick(null);
@@ -66,7 +70,7 @@ export class Detail {
     this.film.pick(id);
     this.chain.pick();
     this.evaluation.pick();
-    this.offers.pick();
+    this.calibration.pick();
     this.drawn = false;
     this.node.hidden = true;
   }
@@ -93,6 +97,7 @@ export class Detail {
     this.drawn = true;
     this.film.add(news.film, job.state);
     this.evaluation.show(job);
+    this.calibration.show(job);
   }
 
   /** What a look found at a step, for the frame that it made. */
@@ -128,19 +133,19 @@ export class Detail {
     const took = job.started_at ? duration((job.finished_at ?? now) - job.started_at) : "–";
     if (isPipeline) this.chain.show(job);
     this.panes.classList.toggle("chained", isPipeline);
-    this.panes.classList.toggle("plain", isPipeline || (job.recipe === "labels" && !this.curves.names().length));
+    this.panes.classList.toggle("plain", isPipeline || (WITHOUT_STEPS.includes(job.recipe) && !this.curves.names().length));
     if (isPipeline) return this.#state(facts(job, this.chain, took));
     const last = (name) => this.curves.of(name).points.at(-1)?.y;
     const count = steps ? `${formatNumber(step)} / ${formatNumber(steps)}` : "–";
     const shown = [job.state === "done"
       ? [this.curves.lastStep ? "Steps" : label(stage ?? "steps"), formatNumber(this.curves.lastStep || steps), "All of them done"]
       : [stage ? label(stage) : "Step", count, stage ? "Images done and to do" : "Optimiser steps done and planned"]];
-    if (job.recipe !== "labels") {
+    if (!WITHOUT_STEPS.includes(job.recipe)) {
       const passes = this.curves.of("total").marks.at(-1)?.epoch;
       shown.push(["Epoch", epochs ? `${formatNumber(epoch)} / ${formatNumber(epochs)}` : passes ? formatNumber(passes) : "–", "Passes over the images"]);
     }
     shown.push(running && left !== undefined ? ["Time left", duration(left), "As the trainer reckons from its speed so far"] : [running ? "So far" : "Took", took, "From its last start to its end, or to now"]);
-    if (job.recipe !== "labels") {
+    if (!WITHOUT_STEPS.includes(job.recipe)) {
       shown.push(
         ["Images/s", figure(speed ?? last("images_per_second")), "Images through the network a second"],
         ["Learning rate", figure(last("learning_rate")), "Of the last step"],

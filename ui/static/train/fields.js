@@ -5,10 +5,10 @@ import { optionLabel } from "./words.js";
 const FIRST = ["from_", "method", "backbone", "device", "weights", "epochs", "seed"];
 const FIRST_OF_PIPELINE = ["method", "backbone", "saliency", "weights", "set_", "device", "seed"];
 const FIRST_OF_LABELS = ["weights", "fusion", "crf", "saliency", "device", "seed"];
-const FIRST_OF_SAL = ["from_", "scores", "policy", "by", "tau", "keep", "backbone", "begin_with", "weights", "epochs", "device", "seed"];
+const FIRST_OF_SAL = ["from_", "scores", "policy", "by", "tau", "keep", "backbone", "device", "begin_with", "weights", "epochs", "seed"];
 const FIRST_OF_SCORE = ["from_", "scorer", "saliency", "crf", "device", "seed"];
 const FIRST_OF_SCORER = ["from_", "saliency", "crf", "epochs", "device", "seed"];
-const WIDE = ["weights", "begin_with", "saliency", "from_", "affinity", "set_", "scores", "scorer", "policy"];
+const WIDE = ["weights", "begin_with", "saliency", "from_", "affinity", "set_", "scores", "scorer"];
 // What is given with --from are label maps, whatever network made them.
 const FROM_LABELS = ["score", "scorer"];
 const OF_SEVERAL = "scorer";
@@ -30,9 +30,9 @@ export function presetValue(option, preset) {
 
 /**
  * One option as a labelled field. `value` is what was entered, undefined for the preset's own;
- * `change(value)` hears of a new one, undefined when it is the preset's own again.
+ * `change(value)` hears of a new one, undefined when it is the preset's own again; `hint` stands below.
  */
-export function field(option, { preset, value, setup, recipe, backbone, disabled, change }) {
+export function field(option, { preset, value, setup, recipe, backbone, disabled, hint, change }) {
   const own = presetValue(option, preset);
   const now = value === undefined ? own : value;
   const tell = (entered) => change(String(entered) === String(own) ? undefined : entered);
@@ -65,7 +65,7 @@ export function field(option, { preset, value, setup, recipe, backbone, disabled
       : entry(common, option, now, tell);
   if (control.tagName === "DIV") return el("div", { class: "tr-field wide", title }, el("span", {}, optionLabel(option.name)), control);
   return el("label", { class: `tr-field${WIDE.includes(option.name) ? " wide" : ""}${changed ? " changed" : ""}`, for: common.id, title },
-    el("span", {}, optionLabel(option.name)), control);
+    el("span", {}, optionLabel(option.name)), control, hint === undefined ? null : el("small", { class: "tr-hint tm-faint", hidden: !hint }, hint));
 }
 
 function entry(common, option, now, tell) {

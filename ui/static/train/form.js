@@ -5,6 +5,8 @@ import { Preview } from "./preview.js";
 import { moment } from "./words.js";
 
 const TAGGED = "tagged";
+// SAL's policy that goes by scores as if nobody had decided.
+const WITHOUT_DECISIONS = "scores-only";
 
 export class Form {
   /** `onQueued(job)` hears of a job that was queued, `onFrozen()` of a new snapshot. */
@@ -61,14 +63,33 @@ export class Form {
     if (known.has("from_")) options.from_ ??= earlierRun(this.setup, this.state.recipe, this.state.data !== TAGGED);
     // Of the masks that are learnt from, the scores that they were given last.
     if (known.has("scores")) options.scores ??= this.setup.scored.find((one) => one.of && one.of === options.from_)?.id ?? "";
-    // A retraining goes on from the newest segmenter with this trunk, in part of the steps.
-    if (known.has("begin_with") && options.preset !== "paper") options.begin_with ??= this.#segmenter(options) ?? "";
+    // A retraining goes on from the newest segmenter with this trunk, in part of the steps. Where decisions are to be passed over, not from a network that may have learnt from them.
+    if (known.has("begin_with") && options.preset !== "paper" && options.policy !== WITHOUT_DECISIONS) options.begin_with ??= this.#segmenter(options) ?? "";
     return { recipe: this.state.recipe, data: this.state.data, options, reviewer: reviewer() };
   }
 
   #segmenter(options) {
     const backbone = options.backbone ?? presetValue(this.recipe.options.find((option) => option.name === "backbone"), this.preset);
     return this.setup.segmenters.find((one) => one.backbone === backbone)?.id;
+  }
+
+  /** What the network that training begins with was made by, and what beginning with it does to the steps. */
+  #begins() {
+    const { options } = this.order();
+    const made = this.setup.segmenters.find((one) => one.id === options.begin_with)?.made ?? [];
+    const said = made.map(({ name, by, policy }, i) => `${i ? `It began with ${name}, ${by || "of unknown making"}` : capital(by || "How it was made is not known")}${policy ? `, policy ${policy}` : ""}.`);
+    const policy = options.policy ?? Object.keys(this.setup.policies)[0];
+    if (made.some((one) => one.policy && one.policy !== policy)) said.push(`This run's policy is ${policy}: to compare two, begin both with the same network or with none.`);
+    return [...said, this.#shorter()].filter(Boolean).join(" ");
+  }
+
+  /** What beginning with a trained segmenter does to the steps; nothing where it changes none. */
+  #shorter() {
+    const { options } = this.order();
+    const value = (name) => Number(options[name] ?? presetValue(this.recipe.options.find((option) => option.name === name) ?? {}, this.preset));
+    const part = value("retrain_part");
+    // Steps that are given as a number are taken as they are.
+    return options.begin_with && value("steps") <= 0 && part > 0 && part < 1 ? `Training then takes ${formatNumber(100 * part, 0)}% of the steps.` : "";
   }
 
   #render() {
@@ -134,6 +155,7 @@ export class Form {
       preset: this.preset, value: (this.state.recipe === "labels" && option.name === "weights") || ["from_", "scores", "begin_with"].includes(option.name) ? order[option.name] : this.options[option.name],
       setup: this.setup, recipe: this.state.recipe, backbone: value("backbone"),
       disabled: option.name === "epochs" && Number(value("steps")) > 0,
+      hint: option.name === "begin_with" ? this.#begins() : undefined,
       change: (entered) => this.#enter(option, entered),
     });
     const first = firstOf(this.state.recipe).map((name) => all.find((option) => option.name === name)).filter(Boolean);
@@ -167,6 +189,8 @@ export class Form {
     field(name)?.closest(".tr-field")?.classList.toggle("changed", this.options[name] !== undefined);
     const steps = this.recipe.options.find((option) => option.name === "steps");
     if (steps && field("epochs")) field("epochs").disabled = Number(this.options.steps ?? presetValue(steps, this.preset)) > 0;
+    const hint = this.body.querySelector(".tr-hint");
+    if (hint) Object.assign(hint, { hidden: !this.#begins(), textContent: this.#begins() });
     const first = firstOf(this.state.recipe);
     const changed = Object.keys(this.options).filter((option) => !first.includes(option)).length;
     const badge = this.body.querySelector(".tr-changed");
@@ -252,6 +276,10 @@ const PRESET_TITLES = {
   light: "Photographs in minutes on two processor cores",
   scenes: "Small images such as the sample scenes",
 };
+
+function capital(text) {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
 
 /** Copies a text, also where the page is served without https. */
 export async function copyText(text) {

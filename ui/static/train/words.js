@@ -76,7 +76,7 @@ const OPTIONS = {
 // Measures whose names hold words of the field.
 const MEASURES = {
   AC: "Boundary accuracy (AC)", CD: "Class distribution (CD)", SC: "Coarse score (SC)", P: "Predicted accuracy (P)", SF: "Fine score (SF)",
-  total: "Loss", crf: "CRF", images_per_second: "Images/s", tag_accuracy: "Tag accuracy", validation_accuracy: "Validation accuracy", miou: "mIoU", labels_miou: "Labels' mIoU", label_miou: "Labels' mIoU", map_miou: "Map mIoU", validation_miou: "Validation mIoU", training_miou: "mIoU on training images",
+  total: "Loss", tau: "tau", masks: "Masks learnt from", crf: "CRF", images_per_second: "Images/s", tag_accuracy: "Tag accuracy", validation_accuracy: "Validation accuracy", miou: "mIoU", labels_miou: "Labels' mIoU", label_miou: "Labels' mIoU", map_miou: "Map mIoU", validation_miou: "Validation mIoU", training_miou: "mIoU on training images",
   validation_max_f: "Validation max F", validation_s: "Validation S", mae: "MAE", max_f: "Max F", max_f_at: "Max F at", s_measure: "S-measure", cues_miou: "Cues' mIoU", cues_1_miou: "Adapted cues' mIoU", cues_2_miou: "Twice adapted cues' mIoU",
   miou_round_0: "mIoU before adapting", miou_round_1: "mIoU once adapted", miou_round_2: "mIoU twice adapted", attention_miou: "Attention mIoU", attention_threshold: "Attention threshold", cam_miou: "CAM mIoU", cam_threshold: "CAM threshold",
 };
