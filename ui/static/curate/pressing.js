@@ -3,7 +3,9 @@ const PRESSED = 'button, a[href], summary, [role="button"], [role="slider"], [ro
 
 export class Pressing {
   constructor() {
-    this.pointed = null;
+    // The tab may be there only since a click on its name; a browser shows the focus that came by keyboard.
+    const { activeElement } = document;
+    this.pointed = activeElement?.matches(":focus-visible") ? null : (activeElement?.closest(PRESSED) ?? null);
     this.pointing = false;
     // A click leaves the focus on what it pressed; whoever goes on by keys then means the mask, not that button.
     const down = (event) => { this.pointing = true; this.pointed = event.target.closest(PRESSED); };
