@@ -95,7 +95,7 @@ MEASURED = {
 
 
 @pytest.mark.parametrize(
-    ("training", "expected"), MEASURED.items(), ids=lambda each: str(each)[:12]
+    ("training", "expected"), MEASURED.items(), ids=[name for name, *_ in MEASURED]
 )
 def test_the_figures_of_a_finished_training(
     training: tuple[str, str, tuple[str, ...]], expected: set[str], tmp_path: Path
