@@ -16,7 +16,13 @@ from training.stages.lock import held
 from training.stages.making import make
 from training.stages.measuring import measured
 from training.stages.plan import Plan, images_of
-from training.stages.publishing import publish, publish_scores, publish_weights, require_ours
+from training.stages.publishing import (
+    publish,
+    publish_scores,
+    publish_weights,
+    require_ours,
+    take_back,
+)
 from training.stages.record import WEIGHTS
 from training.stages.stage import PREDICTIONS, Stage
 from training.stages.verdicts import Verdict
@@ -65,7 +71,7 @@ def _take_back_labels(run: Run) -> None:
     """Removes proxy labels that another method has put out: this one makes none."""
     if (run.folder / LABELS).is_dir():
         run.message("The proxy labels of the pipeline that was here before are taken away.")
-        shutil.rmtree(run.folder / LABELS)
+        take_back(run.folder / LABELS, run.message)
     (run.folder / SCORES).unlink(missing_ok=True)
     evaluations.forget(run.folder, LABELS)
 
@@ -75,7 +81,7 @@ def _take_back_references(run: Run) -> None:
     here.
     """
     if (run.folder / REFERENCES).is_dir():
-        shutil.rmtree(run.folder / REFERENCES)
+        take_back(run.folder / REFERENCES, run.message)
 
 
 def clean_up(plan: Plan) -> None:
@@ -124,7 +130,8 @@ def _put_out(
     run, folder = plan.run, folders[stage.name]
     if "labels" in stage.gives:
         made = folder / LABELS
-        without = publish(made, run.folder / LABELS, plan.source, run.check, fill=True)
+        out = run.folder / LABELS
+        without = publish(made, out, plan.source, run.check, run.message, fill=True)
         publish_scores(folder, run.folder)
         if without:
             run.message(f"{len(without)} images got no labels, 255 throughout: {some(without)}.")
@@ -137,10 +144,12 @@ def _put_out(
             evaluations.keep(run.folder, LABELS, found, of=plan.source.split or "all")
     if "scores" in stage.gives:
         publish_scores(folder, run.folder)
-        publish(folder / REFERENCES, run.folder / REFERENCES, plan.source, run.check, fill=False)
+        out = run.folder / REFERENCES
+        publish(folder / REFERENCES, out, plan.source, run.check, run.message, fill=False)
     if "predictions" in stage.gives:
         made = folder / PREDICTIONS
-        publish(made, run.folder / PREDICTIONS, plan.tested, run.check, fill=False)
+        out = run.folder / PREDICTIONS
+        publish(made, out, plan.tested, run.check, run.message, fill=False)
         publish_weights(folders[stage.on["run"]] / WEIGHTS, run.folder / WEIGHTS)
         outcome["weights"] = WEIGHTS
         outcome["metrics"]["images"] = len(plan.tested.items)
@@ -165,6 +174,7 @@ def _figure(
 ) -> None:
     board.figure(stage.name, {name: found["miou"], "images": found["images"]})
     outcome["metrics"][name] = found["miou"]
+    outcome["metrics"]["images"] = found["images"]
     plan.run.message(f"{stage.title}: mIoU {found['miou']:.1f} over {found['images']} images.")
 
 

@@ -4,6 +4,7 @@ import hashlib
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from training.errors import TrainingError
 from training.stages.files import FileDigests
 from training.stages.lock import held
 from training.stages.measuring import measured
-from training.stages.publishing import publish, publish_weights, require_ours
+from training.stages.publishing import publish, publish_weights, require_ours, take_back
 
 
 def test_a_file_is_read_again_only_when_its_size_or_time_changed(tmp_path: Path):
@@ -54,7 +55,12 @@ def test_every_image_has_labels_in_the_end_and_nothing_of_an_earlier_pipeline_st
     out.mkdir()
     (out / "im9.png").write_bytes(b"of a list that is no more")
     checks = []
-    assert publish(made, out, source, lambda: checks.append(1), fill=True) == ["im2"]
+    told: list[str] = []
+
+    def published(check: Callable[[], None] = lambda: None, *, fill: bool) -> list[str]:
+        return publish(made, out, source, check, told.append, fill=fill)
+
+    assert published(lambda: checks.append(1), fill=True) == ["im2"]
     assert sorted(path.stem for path in out.iterdir()) == ["im0", "im1", "im2", "im3"]
     assert (read_labels(out / "im2.png") == 255).all()
     assert (out / "im0.png").read_bytes() == (made / "im0.png").read_bytes()
@@ -62,11 +68,40 @@ def test_every_image_has_labels_in_the_end_and_nothing_of_an_earlier_pipeline_st
 
     kept = (out / "im0.png").stat().st_mtime_ns
     (out / "im1.png").write_bytes(b"spoilt")
-    publish(made, out, source, lambda: None, fill=True)
+    published(fill=True)
     assert (out / "im0.png").stat().st_mtime_ns == kept
     assert (read_labels(out / "im1.png") == 8).all()
-    assert publish(made, out, source, lambda: None, fill=False) == ["im2"]
+    assert published(fill=False) == ["im2"]
     assert not (out / "im2.png").exists()
+    # What was changed by hand is put back, and kept.
+    aside = tmp_path / "set-aside" / "out"
+    assert (aside / "im1.png").read_bytes() == b"spoilt"
+    assert len(told) == 1
+    assert told[0].endswith(f"they are kept in {aside}: im1.")
+
+
+def test_a_persons_own_masks_outlive_the_next_pipeline(voc: Path, tmp_path: Path):
+    source = open_source(voc, "train")
+    made, out, told = tmp_path / "made", tmp_path / "labels", []
+    for item in source.items:
+        write_labels(made / f"{item.name}.png", np.full((32, 40), 8, np.uint8))
+    publish(made, out, source, lambda: None, told.append, fill=True)
+    for content in (b"mine", b"mine, too"):
+        (out / "holiday.png").write_bytes(content)
+        (out / "im0.png").write_bytes(content)
+        publish(made, out, source, lambda: None, told.append, fill=True)
+        assert not (out / "holiday.png").exists()
+    aside = tmp_path / "set-aside" / "labels"
+    found = {path.name: path.read_bytes() for path in aside.iterdir()}
+    assert found == {
+        "holiday.png": b"mine", "holiday-2.png": b"mine, too", "im0.png": b"mine",
+        "im0-2.png": b"mine, too",
+    }  # fmt: skip
+    assert len(told) == 2
+    (out / "later.png").write_bytes(b"mine")
+    take_back(out, told.append)
+    assert list(out.iterdir()) == []
+    assert (aside / "later.png").read_bytes() == b"mine"
 
 
 def test_pngs_of_somebody_else_are_not_replaced(tmp_path: Path):
