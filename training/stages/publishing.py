@@ -9,7 +9,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -42,13 +42,26 @@ class Shelf:
         self.folder = folder
         self._path = folder.parent / PUBLISHED
         self._all = _read(self._path)
-        self._before = self._all.get(folder.name)
-        self._now: dict[str, str] = {}
+        ours = self._all.get(folder.name)
+        if ours is None:
+            ours = {path.name: [digest(path.read_bytes())] for path in folder.glob("*.png")}
+        self._ours = ours
+        self._now: dict[str, list[str]] = {}
         self.aside: list[str] = []
+
+    def expect(self, wanted: Mapping[str, str]) -> None:
+        """Puts on record what is to lie here, by name and digest, beside what may lie here still:
+        a pipeline that is killed on its way finds its own files again.
+        """
+        self._now = {name: [each] for name, each in wanted.items()}
+        known = {**self._ours}
+        for name, new in self._now.items():
+            known[name] = [*self._ours.get(name, []), *new]
+        self._ours = known
+        self._write(known)
 
     def put(self, name: str, content: bytes) -> None:
         """Makes the folder hold this file; one that is as it should be is left alone."""
-        self._now[name] = digest(content)
         path = self.folder / name
         try:
             there = path.read_bytes()
@@ -56,17 +69,24 @@ class Shelf:
             there = None  # It is not there yet.
         if there == content:
             return
-        if there is not None:
-            self._clear(path, there)
+        if there is not None and not self._is_ours(name, there):
+            self._set_aside(path)
         write_whole(path, content)
 
     def keep_only_these(self) -> None:
-        """Takes away every other PNG, and writes the record."""
+        """Takes away every PNG that is not expected, and writes the record."""
         for path in sorted(self.folder.glob("*.png")):
-            if path.name not in self._now:
-                self._clear(path, path.read_bytes())
-        told = {**self._all, self.folder.name: self._now}
-        text = json.dumps({"format": FORMAT, "folders": told}, indent=1)
+            if path.name in self._now:
+                continue
+            if self._is_ours(path.name, path.read_bytes()):
+                path.unlink()
+            else:
+                self._set_aside(path)
+        self._write(self._now)
+
+    def _write(self, told: Mapping[str, list[str]]) -> None:
+        folders = {**self._all, self.folder.name: told}
+        text = json.dumps({"format": FORMAT, "folders": folders}, indent=1)
         write_whole(self._path, text.encode() + b"\n")
 
     def told(self) -> str:
@@ -79,12 +99,10 @@ class Shelf:
             f"they are kept in {where}: {some(self.aside)}."
         )
 
-    def _clear(self, path: Path, there: bytes) -> None:
-        """Deletes a file that a pipeline put there, moves any other one aside."""
-        known = self._before is None or self._before.get(path.name) == digest(there)
-        if known:
-            path.unlink()
-            return
+    def _is_ours(self, name: str, there: bytes) -> bool:
+        return digest(there) in self._ours.get(name, ())
+
+    def _set_aside(self, path: Path) -> None:
         aside = self.folder.parent / SET_ASIDE / self.folder.name
         try:
             aside.mkdir(parents=True, exist_ok=True)
@@ -104,12 +122,12 @@ def _endings() -> Iterator[str]:
     yield from (f"-{number}" for number in count(2))
 
 
-def _read(path: Path) -> dict[str, dict[str, str]]:
+def _read(path: Path) -> dict[str, dict[str, list[str]]]:
     try:
         told = json.loads(path.read_bytes())
         if told["format"] != FORMAT:
             return {}
-        folders: dict[str, dict[str, str]] = told["folders"]
+        folders: dict[str, dict[str, list[str]]] = told["folders"]
     except (OSError, ValueError, KeyError, TypeError):
         return {}
     return folders
@@ -142,19 +160,22 @@ def publish(
     put there or changed. Raises DataError where a file cannot be written, and what `check` raises.
     """
     without = []
+
+    def contents() -> Iterator[tuple[str, bytes | None]]:
+        for item in source.items:
+            check()
+            try:
+                yield item.name, (made / f"{item.name}.png").read_bytes()
+            except OSError:
+                yield item.name, _ignored(item.image) if fill else None
+
     shelf = Shelf(to)
-    for item in source.items:
-        check()
-        name = f"{item.name}.png"
-        try:
-            content = (made / name).read_bytes()
-        except OSError:
-            without.append(item.name)
-            empty = _ignored(item.image) if fill else None
-            if empty is None:
-                continue
-            content = empty
-        shelf.put(name, content)
+    shelf.expect({f"{name}.png": digest(each) for name, each in contents() if each is not None})
+    for name, content in contents():
+        if not (made / f"{name}.png").is_file():
+            without.append(name)
+        if content is not None:
+            shelf.put(f"{name}.png", content)
     shelf.keep_only_these()
     if shelf.aside:
         tell(shelf.told())
@@ -162,11 +183,13 @@ def publish(
 
 
 def take_back(folder: Path, tell: Callable[[str], None]) -> None:
-    """Takes what earlier pipelines have put into a folder away."""
+    """Takes what earlier pipelines have put into a folder away, and the folder once it is empty."""
     shelf = Shelf(folder)
     shelf.keep_only_these()
     if shelf.aside:
         tell(shelf.told())
+    if not any(folder.iterdir()):
+        folder.rmdir()
 
 
 def _ignored(image: Path) -> bytes | None:

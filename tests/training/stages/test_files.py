@@ -64,7 +64,7 @@ def test_every_image_has_labels_in_the_end_and_nothing_of_an_earlier_pipeline_st
     assert sorted(path.stem for path in out.iterdir()) == ["im0", "im1", "im2", "im3"]
     assert (read_labels(out / "im2.png") == 255).all()
     assert (out / "im0.png").read_bytes() == (made / "im0.png").read_bytes()
-    assert len(checks) == 4
+    assert len(checks) >= 4
 
     kept = (out / "im0.png").stat().st_mtime_ns
     (out / "im1.png").write_bytes(b"spoilt")
@@ -100,8 +100,37 @@ def test_a_persons_own_masks_outlive_the_next_pipeline(voc: Path, tmp_path: Path
     assert len(told) == 2
     (out / "later.png").write_bytes(b"mine")
     take_back(out, told.append)
-    assert list(out.iterdir()) == []
+    assert not out.exists()
     assert (aside / "later.png").read_bytes() == b"mine"
+
+
+def test_a_pipeline_that_was_killed_while_it_published_knows_its_own_files(
+    voc: Path, tmp_path: Path
+):
+    source = open_source(voc, "train")
+    made, out, told = tmp_path / "made", tmp_path / "labels", []
+
+    def making(id: int) -> None:
+        for item in source.items:
+            write_labels(made / f"{item.name}.png", np.full((32, 40), id, np.uint8))
+
+    making(8)
+    publish(made, out, source, lambda: None, told.append, fill=True)
+    making(12)
+    asked = iter(range(100))
+
+    def killed() -> None:
+        if next(asked) == 6:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        publish(made, out, source, killed, told.append, fill=True)
+    assert {int(read_labels(path).max()) for path in out.iterdir()} == {8, 12}
+    making(13)
+    publish(made, out, source, lambda: None, told.append, fill=True)
+    assert {int(read_labels(path).max()) for path in out.iterdir()} == {13}
+    assert told == []
+    assert not (tmp_path / "set-aside").exists()
 
 
 def test_pngs_of_somebody_else_are_not_replaced(tmp_path: Path):
