@@ -259,7 +259,7 @@ def _as_before(earlier: dict[str, Any], recipe: Recipe, given: dict[str, Any]) -
         if name not in free and before.get(name) != value:
             earlier_value = "its default" if before.get(name) in (None, "") else before[name]
             raise TrainingError(
-                f"--{name.replace('_', '-')} is {value}, but this run was started with "
+                f"--{name.rstrip('_').replace('_', '-')} is {value}, but this run was started with "
                 f"{earlier_value}. Leave it out to resume, or start a new run "
                 "in another --out."
             )

@@ -168,6 +168,11 @@ def test_a_segmenter_is_trained_from_chosen_masks_and_the_next_begins_with_it(
     train.reload()
     open_tab(train, "Train")
     choose_sal(train)
+    # The weights of the last order are still chosen, and both would be refused.
+    weights = train.locator("#tr-sal-weights")
+    assert weights.input_value() == "none"
+    assert begin_with.input_value() == ""
+    weights.select_option("")
     assert begin_with.input_value() == f"run:{run}"
     assert f"(run {run})" in begin_with.locator("option:checked").inner_text()
     hint = train.locator("#tm-train .tr-hint")

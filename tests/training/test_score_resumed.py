@@ -183,3 +183,14 @@ def test_other_saliency_does_not_go_on_with_a_run(
     (out / "references.json").write_text(json.dumps({**record, "threshold": 0.9}))
     assert main(["score", "--out", str(out), "--resume"]) == 2
     assert "began with other reference masks than these" in capsys.readouterr().err
+
+
+def test_a_flag_in_a_refusal_is_written_as_it_is_given(
+    data: Path, labels: Path, maps: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    out = tmp_path / "out"
+    assert score(data, labels, maps, out) == 0
+    unfinish(out)
+    other = label_run(data, tmp_path / "other")
+    assert main(["score", "--from", str(other), "--out", str(out), "--resume"]) != 0
+    assert f"--from is {other}, but this run was started with {labels}." in capsys.readouterr().err

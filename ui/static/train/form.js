@@ -64,7 +64,7 @@ export class Form {
     // Of the masks that are learnt from, the scores that they were given last.
     if (known.has("scores")) options.scores ??= this.setup.scored.find((one) => one.of && one.of === options.from_)?.id ?? "";
     // A retraining goes on from the newest segmenter with this trunk, in part of the steps. Where decisions are to be passed over, not from a network that may have learnt from them.
-    if (known.has("begin_with") && options.preset !== "paper" && options.policy !== WITHOUT_DECISIONS) options.begin_with ??= this.#segmenter(options) ?? "";
+    if (known.has("begin_with") && options.preset !== "paper" && options.policy !== WITHOUT_DECISIONS && !options.weights) options.begin_with ??= this.#segmenter(options) ?? "";
     return { recipe: this.state.recipe, data: this.state.data, options, reviewer: reviewer() };
   }
 
