@@ -277,5 +277,121 @@ CREATE INDEX candidates_by_verdict_gap ON candidates (verdict, gap DESC, id)
     )
 
 
+@migrations()
+def m003_review(database: Database) -> None:
+    """What a review desk keeps: flags, batches, leases, assignments, users, transfers and more."""
+    _run(
+        database,
+        """
+ALTER TABLE images ADD COLUMN flagged INTEGER NOT NULL DEFAULT 0
+
+ALTER TABLE images ADD COLUMN phash TEXT
+
+ALTER TABLE images ADD COLUMN loss REAL
+
+ALTER TABLE images ADD COLUMN loss_run INTEGER REFERENCES runs (id)
+
+CREATE TABLE flags (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    action_id TEXT NOT NULL UNIQUE,
+    image_id INTEGER NOT NULL REFERENCES images (id),
+    flagged INTEGER NOT NULL CHECK (flagged IN (0, 1)),
+    note TEXT NOT NULL DEFAULT '',
+    reviewer TEXT NOT NULL,
+    session TEXT NOT NULL,
+    client_time REAL,
+    server_time REAL NOT NULL
+)
+
+CREATE INDEX flags_by_image ON flags (image_id, id)
+
+CREATE TRIGGER flags_reach_the_image AFTER INSERT ON flags BEGIN
+    UPDATE images SET flagged = NEW.flagged WHERE id = NEW.image_id;
+END
+
+CREATE TRIGGER flags_are_never_changed BEFORE UPDATE ON flags BEGIN
+    SELECT RAISE(ABORT, 'flags are never changed, only added to');
+END
+
+CREATE TRIGGER flags_are_never_deleted BEFORE DELETE ON flags BEGIN
+    SELECT RAISE(ABORT, 'flags are never deleted, only added to');
+END
+
+ALTER TABLE decisions ADD COLUMN batch TEXT
+
+CREATE INDEX decisions_by_batch ON decisions (batch, id) WHERE batch IS NOT NULL
+
+ALTER TABLE tag_changes ADD COLUMN action_id TEXT
+
+CREATE UNIQUE INDEX tag_changes_once ON tag_changes (action_id, image_id)
+    WHERE action_id IS NOT NULL
+
+ALTER TABLE candidates ADD COLUMN apart REAL
+
+CREATE INDEX candidates_by_verdict_apart ON candidates (verdict, apart DESC, id)
+
+CREATE TABLE leases (
+    image_id INTEGER PRIMARY KEY REFERENCES images (id),
+    reviewer TEXT NOT NULL,
+    session TEXT NOT NULL,
+    taken_at REAL NOT NULL,
+    until REAL NOT NULL
+)
+
+CREATE TABLE assignments (
+    image_id INTEGER NOT NULL REFERENCES images (id),
+    reviewer TEXT NOT NULL,
+    made_by TEXT NOT NULL,
+    made_at REAL NOT NULL,
+    PRIMARY KEY (image_id, reviewer)
+) WITHOUT ROWID
+
+CREATE INDEX assignments_by_reviewer ON assignments (reviewer, image_id)
+
+CREATE TABLE tag_suggestions (
+    image_id INTEGER NOT NULL REFERENCES images (id),
+    class_id INTEGER NOT NULL REFERENCES classes (id),
+    score REAL NOT NULL,
+    run_id INTEGER REFERENCES runs (id),
+    added REAL NOT NULL,
+    PRIMARY KEY (image_id, class_id)
+) WITHOUT ROWID
+
+CREATE INDEX tag_suggestions_by_class ON tag_suggestions (class_id, score)
+
+CREATE TABLE users (
+    name TEXT PRIMARY KEY COLLATE NOCASE,
+    role TEXT NOT NULL CHECK (role IN ('viewer', 'reviewer', 'trainer')),
+    secret TEXT NOT NULL,
+    created REAL NOT NULL,
+    disabled REAL
+) WITHOUT ROWID
+
+CREATE TABLE logins (
+    token_digest TEXT PRIMARY KEY,
+    user TEXT NOT NULL REFERENCES users (name),
+    created REAL NOT NULL,
+    seen REAL NOT NULL,
+    expires REAL NOT NULL
+) WITHOUT ROWID
+
+CREATE TABLE transfers (
+    id INTEGER PRIMARY KEY,
+    kind TEXT NOT NULL CHECK (kind IN ('import', 'export')),
+    format TEXT NOT NULL,
+    path TEXT NOT NULL,
+    options TEXT NOT NULL DEFAULT '{}',
+    state TEXT NOT NULL CHECK (state IN ('running', 'done', 'failed', 'cancelled')),
+    done INTEGER NOT NULL DEFAULT 0,
+    total INTEGER NOT NULL DEFAULT 0,
+    said TEXT NOT NULL DEFAULT '[]',
+    by TEXT NOT NULL,
+    started REAL NOT NULL,
+    finished REAL
+)
+""",
+    )
+
+
 SCHEMA_VERSION = len(migrations._migrations)
 """What PRAGMA user_version holds once every migration ran."""
