@@ -6,6 +6,10 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ui.access import Access
 
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -36,6 +40,27 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
         help="listen on an address that others reach, although there is no login",
     )
     parser.add_argument(
+        "--public-name",
+        action="append",
+        default=[],
+        metavar="NAME[:PORT]",
+        help="a name by which browsers reach this server, as they write it; may be given again",
+    )
+    parser.add_argument(
+        "--proxy",
+        action="append",
+        default=[],
+        metavar="ADDRESS",
+        help="address or network of a proxy in front, whose X-Forwarded headers are believed",
+    )
+    parser.add_argument(
+        "--trust-proxy-header",
+        metavar="NAME",
+        help="the header in which such a proxy names the person who logged in there",
+    )
+    parser.add_argument("--certificate", type=Path, metavar="FILE", help="serve HTTPS with this")
+    parser.add_argument("--key", type=Path, metavar="FILE", help="and this private key (PEM)")
+    parser.add_argument(
         "--device", choices=("auto", "cpu", "cuda"), default="auto", help="where networks run"
     )
     return parser.parse_args(arguments)
@@ -55,28 +80,25 @@ def main(arguments: list[str] | None = None) -> int:
 
 def serve(options: argparse.Namespace) -> int:
     """Listens first, so that a taken port is known before anything is made."""
-    from backend.errors import WorkspaceError
     from backend.workspace import Workspace
 
-    local = options.host in LOCAL_NAMES
-    if not local and not options.insecure:
-        raise WorkspaceError(
-            f"Anyone who reaches {options.host} could change this workspace, because there is no "
-            "login. Leave --host away to serve this machine only, or add --insecure where the "
-            "network is trusted."
-        )
+    access = how_reached(options)
+    if not (options.workspace / "workspace.json").exists():
+        require_login(options, False)
     listener = listen(options.host, options.port)
     with listener:
         check_device(options.device)
         if not options.read_only:
             make_first_workspace(options.workspace)
         workspace = Workspace.open(options.workspace, read_only=options.read_only)
+        require_login(options, workspace.store.users.any())
         import uvicorn
 
         from backend.supervisor import ensure_supervisor
+        from ui.patience import PatientProtocol
         from ui.server import build_app
 
-        address = shown_address(options.host, options.port)
+        address = shown_address(options.host, options.port, https=options.certificate is not None)
         with workspace.lock_app(address):
             if not options.read_only:
                 ensure_supervisor(workspace.root)
@@ -84,9 +106,21 @@ def serve(options: argparse.Namespace) -> int:
                 workspace,
                 read_only=options.read_only,
                 device=options.device,
-                allowed_hosts=LOCAL_NAMES if local else None,
+                access=access,
             )
-            config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=3)
+            config = uvicorn.Config(
+                app,
+                http=PatientProtocol,
+                ws="none",
+                log_level="warning",
+                timeout_graceful_shutdown=3,
+                # ui/access.py hears proxies, and only those that were named; uvicorn believes
+                # every process of this machine.
+                proxy_headers=False,
+                server_header=False,
+                ssl_certfile=options.certificate,
+                ssl_keyfile=options.key,
+            )
             app.state.context.inspectors.warm_up()
             print(f"Tagmask serves {workspace.root} on {address}", flush=True)
             try:
@@ -98,10 +132,57 @@ def serve(options: argparse.Namespace) -> int:
     return 0
 
 
-def shown_address(host: str, port: int) -> str:
+def how_reached(options: argparse.Namespace) -> "Access":
+    """Names and proxies by which this server may be reached; WorkspaceError where they do not
+    make sense together."""
+    from backend.errors import WorkspaceError
+    from ui.access import Access, networks
+
+    proxies = networks(options.proxy)
+    if options.trust_proxy_header and not proxies:
+        raise WorkspaceError(
+            "Anybody can send a header. Name the proxy whose --trust-proxy-header is to be "
+            "believed with --proxy ADDRESS, for instance --proxy 127.0.0.1."
+        )
+    if (options.certificate is None) != (options.key is None):
+        raise WorkspaceError("HTTPS needs both --certificate FILE and --key FILE.")
+    for file in (options.certificate, options.key):
+        if file is not None and not file.is_file():
+            raise WorkspaceError(f"There is no file {file}; HTTPS needs a PEM file there.")
+    local = options.host in LOCAL_NAMES
+    names = {*LOCAL_NAMES, *(name.partition(":")[0] for name in options.public_name)}
+    if not local:
+        # A full name is asked of the network (getfqdn), so it has to be given: --public-name.
+        names |= {options.host, socket.gethostname(), f"{socket.gethostname()}.local"}
+    return Access(
+        hosts=frozenset(name.lower() for name in names),
+        by_number=not local,
+        public=frozenset(name.lower() for name in options.public_name),
+        proxies=proxies,
+        header=options.trust_proxy_header,
+    )
+
+
+def require_login(options: argparse.Namespace, users: bool) -> None:
+    """Stops where other machines could reach a workspace that nobody has to log in to."""
+    from backend.errors import WorkspaceError
+
+    open_to_others = options.host not in LOCAL_NAMES or bool(options.proxy or options.public_name)
+    if not open_to_others or users or options.trust_proxy_header or options.insecure:
+        return
+    raise WorkspaceError(
+        f"Anyone who reaches {options.host} could change this workspace, because nobody has to "
+        f"log in. Make a user (`python -m backend users add {options.workspace} NAME --role "
+        "trainer`), leave --host away to serve this machine only, or add --insecure where the "
+        "network is trusted."
+    )
+
+
+def shown_address(host: str, port: int, *, https: bool = False) -> str:
     """The address to open in a browser on this machine."""
+    scheme = "https" if https else "http"
     name = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
-    return f"http://[{name}]:{port}" if ":" in name else f"http://{name}:{port}"
+    return f"{scheme}://[{name}]:{port}" if ":" in name else f"{scheme}://{name}:{port}"
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -1,5 +1,7 @@
 """The sentences this package says to a person when it cannot go on."""
 
+from typing import Any
+
 
 class TagmaskError(Exception):
     """What went wrong, what is accepted and what to do, as one or two plain sentences."""
@@ -23,6 +25,28 @@ class StoreError(TagmaskError):
 
 class StoreUnavailable(StoreError):
     """The database or its disk is locked, full or failing: the same change may succeed later."""
+
+
+class Conflict(StoreError):
+    """Somebody was there first. `there` says what there is now, so that a page can show it."""
+
+    def __init__(self, sentence: str, there: dict[str, Any] | None = None) -> None:
+        super().__init__(sentence)
+        self.there = there or {}
+
+
+class NewerMask(StoreError):
+    """The image has a newer mask, drawn by a person, than the reviewer saw: look at it first.
+
+    `candidate` is the id of the newer one.
+    """
+
+    def __init__(self, sentence: str, candidate: int) -> None:
+        super().__init__(sentence)
+        self.candidate = candidate
+
+    def __reduce__(self) -> tuple[type["NewerMask"], tuple[str, int]]:
+        return type(self), (str(self), self.candidate)
 
 
 class WeightsError(TagmaskError):

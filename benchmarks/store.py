@@ -22,6 +22,7 @@ import numpy as np
 from backend.images import encode_png
 from backend.intake import BATCH
 from backend.labels import encode_labels
+from backend.store import Filter
 from backend.workspace import Workspace
 
 CLASSES = tuple(f"class {number}" for number in range(1, 11))
@@ -43,6 +44,7 @@ def main() -> None:
         print(f"built {options.images:,} images, 2 candidates each: {rate:.0f} images a second")
         openings(root / "workspace")
         with Workspace.open(root / "workspace") as workspace:
+            mark(workspace, options.images)
             pages(workspace, options.images)
             decisions(workspace)
             at_once(workspace, options.reviewers)
@@ -77,6 +79,25 @@ def build(root: Path, count: int, seed: int, side: int = SIDE) -> None:
             store.candidates.enter(masks)
 
 
+def mark(workspace: Workspace, count: int) -> None:
+    """What the desk's filters and orders ask for: flags, losses, shares, comparisons."""
+    draw = random.Random(2)
+    some = max(1, count // 20)
+    first = workspace.store.candidates.compare
+    report("compare the masks of all images", [elapsed(first) / count])
+    with workspace.store.connections.write() as database:
+        for image in range(1, count + 1):
+            told = "UPDATE images SET loss = ?, flagged = ? WHERE id = ?"
+            database.execute(told, [draw.random(), int(image % 50 == 0), image])
+            if image % some < some // 2:
+                shared = "INSERT INTO assignments VALUES (?, 'one', 'benchmark', 0)"
+                database.execute(shared, [image])
+        database.execute(
+            "UPDATE images SET truth_digest = (SELECT digest FROM candidates AS c"
+            " WHERE c.image_id = images.id LIMIT 1) WHERE id % 4 = 0"
+        )
+
+
 def openings(root: Path) -> None:
     """Opening, with the check of the whole database, and the first page."""
 
@@ -96,6 +117,18 @@ def pages(workspace: Workspace, count: int) -> None:
         "best": lambda: queue("best"),
         "newest": lambda: queue("newest"),
         "name": lambda: queue("name"),
+        "methods disagree": lambda: queue("methods"),
+        "rarest class": lambda: queue("rarity"),
+        "rarest class, far behind": lambda: queue("rarity", offset=draw.randrange(2 * count)),
+        "rarest class, all, flagged": lambda: queue("rarity", verdict="all", flagged=True),
+        "highest loss": lambda: queue("loss"),
+        "highest loss, far behind": lambda: queue("loss", offset=draw.randrange(2 * count)),
+        "flagged": lambda: queue("score", flagged=True),
+        "not flagged, with truth": lambda: queue("score", flagged=False, truth=True),
+        "none kept yet": lambda: queue("score", kept=False),
+        "decided by one reviewer": lambda: queue("newest", verdict="all", reviewer="one"),
+        "assigned to one": lambda: queue("score", assigned="one"),
+        "assigned to one, all": lambda: queue("score", assigned="one", verdict="all"),
         "random": lambda: queue("random", seed=draw.randrange(1000)),
         "accepted": lambda: queue("newest", verdict="accept"),
         "all verdicts": lambda: queue("score", verdict="all"),
@@ -130,8 +163,17 @@ def decisions(workspace: Workspace) -> None:
     def undo(_: int) -> None:
         store.decisions.undo("one", "benchmark", f"undo {next(acts)}")
 
+    page = elapsed(lambda: store.decisions.filtered(Filter()))
+    report("preview of a batch, everything", [page])
     report("decision, durable", [elapsed(lambda i=i: decide(i)) for i in range(len(rows))])
     report("undo, durable", [elapsed(lambda i=i: undo(i)) for i in range(100)])
+    batch = Filter(tag=1)
+    digest = store.decisions.filtered(batch).digest
+    told = {"digest": digest, "reviewer": "two", "session": "benchmark", "action_id": "batch"}
+    count = store.decisions.filtered(batch).total
+    took = elapsed(lambda: store.decisions.record_all(batch, "reject", **told))
+    report(f"a batch of {count:,}", [took])
+    report("its undo", [elapsed(lambda: store.decisions.undo("two", "benchmark", "take back"))])
 
 
 def at_once(workspace: Workspace, reviewers: int, each: int = 40) -> None:

@@ -29,6 +29,9 @@ KNOWS_THE_STORE = (
     "backend.supervisor",
     "backend.intake",
     "backend.commands",
+    "backend.inspectors",
+    "backend.showing",
+    "backend.transfers",
 )
 
 # `backend.maps` is arithmetic: numpy, OpenCV, scipy, torch where a gradient passes, and the CRF.

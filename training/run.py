@@ -132,7 +132,7 @@ def earlier_config(folder: Path, *, resume: bool) -> dict[str, Any] | None:
     in its place. Raises TrainingError where the folder holds a run and --resume is missing.
     """
     config = folder / CONFIG
-    made = ("checkpoint-*", "scores.jsonl")
+    made = ("checkpoint-*", "scores.jsonl", "suggestions.jsonl", "losses.jsonl")
     if last_kind(folder) == "failed" and not any(any(folder.glob(each)) for each in made):
         return None
     if resume:

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ui.inspectors import Inspectors
+from backend.inspectors import Inspectors
+from ui.who import asking
 
 if TYPE_CHECKING:
     from backend.refinement import CrfPool
@@ -16,14 +17,26 @@ STATIC = Path(__file__).parent / "static"
 
 @dataclass(frozen=True)
 class Context:
-    """One per web process. `inspectors` holds loaded networks and recent inspections."""
+    """One per web process. `inspectors` holds loaded networks and recent inspections; `shut` says
+    that the workspace was opened to be looked at only."""
 
     workspace: "Workspace"
     inspectors: Inspectors
     crf: "CrfPool | None"
-    read_only: bool = False
+    shut: bool = False
     device: str = "auto"
 
     @property
     def store(self) -> "Store":
         return self.workspace.store
+
+    @property
+    def read_only(self) -> bool:
+        """Whether whoever asks can only look: the page then offers nothing else. What is refused
+        is decided by ui/rules.py, whatever the page offers."""
+        return self.shut or not asking.get().may("reviewer")
+
+    @property
+    def may_train(self) -> bool:
+        """Whether whoever asks may bring data in, freeze snapshots and run jobs."""
+        return not self.shut and asking.get().may("trainer")

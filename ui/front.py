@@ -4,6 +4,7 @@ Gradio adds a page's `head` from the browser, when it is up; by then the page wo
 in the wrong theme and without its style.
 """
 
+import html
 import re
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ui.theme import head_html
+from ui.who import Who, asking
 
 VIEWER = Path(__file__).parent / "static" / "viewer"
 
@@ -46,16 +48,25 @@ class Front:
             headers = MutableHeaders(scope=start)
             page = bytes(body)
             if headers.get("content-type", "").startswith("text/html"):
-                page = self.rewritten(page)
+                page = self.rewritten(page, asking.get())
                 headers["content-length"] = str(len(page))
             await send(start)
             await send({"type": "http.response.body", "body": page})
 
         await self.app(scope, receive, collect)
 
-    def rewritten(self, page: bytes) -> bytes:
-        """The page without link cards and with our head before its end."""
-        return _LINK_CARDS.sub(b"", page).replace(b"</head>", self.head + b"</head>", 1)
+    def rewritten(self, page: bytes, who: Who) -> bytes:
+        """The page without link cards, our head and who looks at it before its head's end."""
+        head = self.head + _login(who).encode()
+        return _LINK_CARDS.sub(b"", page).replace(b"</head>", head + b"</head>", 1)
+
+
+def _login(who: Who) -> str:
+    """Who is logged in, for the page; nothing where nobody has to."""
+    if who.name is None:
+        return ""
+    name, role, how = (html.escape(each, quote=True) for each in (who.name, who.role, who.how))
+    return f'<meta name="tagmask-login" content="{name}" data-role="{role}" data-how="{how}">\n'
 
 
 def _preloads() -> str:

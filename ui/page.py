@@ -4,7 +4,7 @@ import html
 
 import gradio as gr
 
-from ui import curate, data, inspect, train
+from ui import compare, curate, data, inspect, tags, train
 from ui.context import Context
 from ui.roots import import_and_mount
 
@@ -19,7 +19,9 @@ def build_page(context: Context) -> gr.Blocks:
             for title, tab in (
                 ("Inspect", inspect),
                 ("Curate", curate),
+                ("Tags", tags),
                 ("Train", train),
+                ("Compare", compare),
                 ("Data", data),
             ):
                 with gr.Tab(title, id=title.lower()):

@@ -1,7 +1,6 @@
 """The web application: our routes under /tagmask/ and Gradio's page at the root."""
 
 import os
-from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
@@ -16,14 +15,16 @@ from starlette.responses import JSONResponse, Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
-from backend.errors import StoreError, StoreUnavailable, TagmaskError
+from backend.errors import Conflict, StoreError, StoreUnavailable, TagmaskError
+from backend.inspectors import Inspectors
+from backend.inspectors.saliency_sources import SaliencySources
 from backend.refinement import CrfPool
+from ui.access import Access
 from ui.context import STATIC, Context
 from ui.front import Front
-from ui.inspectors import Inspectors
+from ui.login import Door
 from ui.page import build_page
-from ui.routes import routers
-from ui.saliency_sources import SaliencySources
+from ui.routes import login, routers
 from ui.security import Guard
 from ui.theme import build_theme
 
@@ -47,17 +48,16 @@ def build_app(
     *,
     read_only: bool = False,
     device: str = "auto",
-    allowed_hosts: Iterable[str] | None = None,
+    access: Access | None = None,
 ) -> fastapi.FastAPI:
-    """The whole web application of one open workspace.
-
-    `allowed_hosts` are the names a browser may call this server by; None allows any.
-    """
+    """The whole web application of one open workspace; `access`, how it may be reached."""
     context = open_context(workspace, read_only=read_only, device=device)
     app = fastapi.FastAPI(title="Tagmask", docs_url=None, redoc_url=None, openapi_url=None)
     app.state.context = context
     app.add_middleware(Front)
-    app.add_middleware(Guard, read_only=read_only, allowed_hosts=allowed_hosts)
+    access = access or Access()
+    door = Door(workspace.store, access, str(workspace.settings.get("id", workspace.name)))
+    app.add_middleware(Guard, read_only=read_only, access=access, door=door)
     app.add_exception_handler(TagmaskError, _sentence)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _refused)
@@ -65,6 +65,7 @@ def build_app(
     app.mount("/tagmask/static", Modules(directory=STATIC), name="tagmask-static")
     for router in routers(context):
         app.include_router(router)
+    app.include_router(login.router(door))
     page = build_page(context)
     return gr.mount_gradio_app(
         app,
@@ -90,7 +91,7 @@ def open_context(
         workspace=workspace,
         inspectors=Inspectors(workspace.store, crf, sources, device=device),
         crf=crf,
-        read_only=read_only,
+        shut=read_only,
         device=device,
     )
 
@@ -99,7 +100,8 @@ def _sentence(request: Request, error: Exception) -> Response:
     # What a disk or a lock refuses now it may take later; the page keeps a decision till then.
     later = isinstance(error, StoreUnavailable)
     status = 503 if later else 409 if isinstance(error, StoreError) else 400
-    return JSONResponse({"error": str(error)}, status_code=status)
+    there = error.there if isinstance(error, Conflict) else {}
+    return JSONResponse({"error": str(error)} | there, status_code=status)
 
 
 def _invalid(request: Request, error: Exception) -> Response:

@@ -7,8 +7,8 @@ from backend.exchange.tags import parse_tags
 from backend.store.classes import colour_of
 
 if TYPE_CHECKING:
+    from backend.inspectors import Inspectors
     from backend.store import Image, Store
-    from ui.inspectors import Inspectors
 
 Tag = tuple[int, str]
 

@@ -48,6 +48,7 @@ def head_html() -> str:
     return """
 <link rel="stylesheet" href="/tagmask/static/tokens.css">
 <link rel="stylesheet" href="/tagmask/static/shell.css">
+<link rel="stylesheet" href="/tagmask/static/login/chip.css">
 <link rel="icon" type="image/svg+xml" href="/tagmask/static/favicon.svg">
 <link rel="preload" as="font" type="font/woff2" crossorigin
   href="/tagmask/static/fonts/inter-latin-wght-normal.woff2">

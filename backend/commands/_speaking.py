@@ -2,8 +2,10 @@
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
+from backend.errors import DataError
 from backend.intake import Refusals
 
 
@@ -40,3 +42,12 @@ def tell_refusals(refused: Refusals) -> None:
 def number(count: int, thing: str) -> str:
     """`1 image`, `2,000 images`."""
     return f"{count:,} {thing}{'' if count == 1 else 's'}"
+
+
+def new_file(path: Path, endings: Sequence[str]) -> Path:
+    """A file that a command may write; DataError where it is there already or ends otherwise."""
+    if path.suffix.lower() not in endings:
+        raise DataError(f"{path} must end in {' or '.join(endings)}; give it another name.")
+    if path.exists():
+        raise DataError(f"{path} is there already; choose another name, or remove it first.")
+    return path

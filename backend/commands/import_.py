@@ -1,13 +1,14 @@
 """python -m backend import: bring images, tags and masks into a workspace."""
 
 import argparse
-import tempfile
-import zipfile
-from contextlib import ExitStack
+import getpass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from backend.commands._speaking import number, progress, remark, tell_refusals
-from backend.errors import DataError
+from backend.commands._speaking import number, progress, remark
+
+if TYPE_CHECKING:
+    from backend.store import Transfer
 
 SOME_REFUSED = 1
 """The exit code where something came in and something was refused."""
@@ -18,15 +19,17 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser = subparsers.add_parser(
         "import",
         help="bring images, tags and masks in",
-        description="Brings a data set in. Done again it adds nothing, so it can be interrupted "
-        "and repeated. Exit code 0: all came in; 1: some was refused, the lines say why; 2: none.",
+        description="Brings a data set in. Stopped or killed, the same command goes on where it "
+        "was; done again, it adds nothing. Exit code 0: all came in; 1: some was refused, the "
+        "lines say why; 2: none.",
     )
     parser.add_argument("workspace", type=Path)
     parser.add_argument(
         "source",
         type=Path,
-        help="a Pascal VOC devkit, a folder of images with or without tags.csv, a zip of either, "
-        "or a snapshot's manifest.json",
+        help="a Pascal VOC devkit, a folder of images with or without tags.csv, COCO's or Label "
+        "Studio's JSON, CVAT's annotations.xml, a zip of any of these, a bundle, or a snapshot's "
+        "manifest.json",
     )
     parser.add_argument("--split", help="a list of the devkit's ImageSets; else every image")
     parser.add_argument(
@@ -35,41 +38,50 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument(
         "--as-candidates", metavar="NAME", help="offer the data set's masks for review, as NAME's"
     )
+    parser.add_argument(
+        "--images", type=Path, metavar="DIR", help="where the images of a JSON or XML file are"
+    )
+    parser.add_argument(
+        "--tags-from-folders",
+        action="store_true",
+        help="tag a plain folder's images by the folders they lie in: DIR/cat/1.jpg",
+    )
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Imports; 0, or 1 where some images or masks were refused."""
-    from backend.exchange.archive import extract
-    from backend.exchange.sources import open_source
-    from backend.intake import take_in_source
+    from backend.transfers import begin_import, run_import
     from backend.workspace import Workspace
 
-    left_out, within = 0, None
-    with Workspace.open(arguments.workspace) as workspace, ExitStack() as stack:
-        place = arguments.source
-        if place.is_file() and zipfile.is_zipfile(place):
-            # On the workspace's own disk, so that a small /tmp is no limit.
-            scratch = tempfile.TemporaryDirectory(prefix=".import-", dir=workspace.root)
-            unpacked = extract(place, Path(stack.enter_context(scratch)) / "out")
-            for member in unpacked.refused:
-                remark(f"tagmask: {place.name}: {member}")
-            left_out, place = len(unpacked.refused), unpacked.root
-            within = unpacked.root
-        source = open_source(place, arguments.split or "all", within=within)
-        for note in source.notes:
-            remark(note)
-        done = take_in_source(
-            workspace.store,
-            source,
-            origin=str(arguments.source),
+    with Workspace.open(arguments.workspace) as workspace:
+        transfer = begin_import(
+            workspace,
+            arguments.source.expanduser().absolute(),
+            getpass.getuser(),
+            split=arguments.split,
             truth=arguments.truth,
             as_candidates=arguments.as_candidates,
-            progress=progress("Images"),
+            images=None if arguments.images is None else arguments.images.absolute(),
+            by_folders=arguments.tags_from_folders,
         )
-    tell_refusals(done.refused)
-    if source.items and not done.new and not done.known:
-        raise DataError(f"Nothing of {arguments.source} could be brought in.")
-    print(f"{number(done.new, 'new image')}, {done.known:,} there already", end="")
-    print(f", {number(done.candidates, 'new candidate')}" if arguments.as_candidates else "")
-    return SOME_REFUSED if done.refused.count or left_out else 0
+        if transfer.done:
+            remark(f"Going on with transfer {transfer.id} at {transfer.done:,}.")
+        transfer, refused = run_import(workspace, transfer.id, progress("Images"))
+    return tell_import(transfer, refused.count, offered=arguments.as_candidates is not None)
+
+
+def tell_import(transfer: "Transfer", refused: int, *, offered: bool) -> int:
+    """Prints what an import came to; the exit code."""
+    for sentence in transfer.said:
+        remark(f"tagmask: {sentence}")
+    counts = transfer.counts
+    said = [
+        f"{number(counts.get('new', 0), 'new image')}, {counts.get('known', 0):,} there already"
+    ]
+    if offered or counts.get("candidates"):
+        said.append(number(counts.get("candidates", 0), "new candidate"))
+    if counts.get("decisions"):
+        said.append(number(counts["decisions"], "decision"))
+    print(", ".join(said))
+    return SOME_REFUSED if refused or counts.get("refused") or counts.get("left_out") else 0

@@ -10,6 +10,7 @@ import stat
 import struct
 import zipfile
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
@@ -38,6 +39,9 @@ _OTHER_ARCHIVES = {
     b"BZh": "a bzip2 archive",
     b"\xfd7zXZ": "an xz archive",
 }
+
+
+Tell = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -99,8 +103,15 @@ def extract_images(zip_path: Path, destination: Path, limits: Limits | None = No
     return extract(zip_path, destination, limits).images
 
 
-def extract(zip_path: Path, destination: Path, limits: Limits | None = None) -> Extracted:
+def extract(
+    zip_path: Path,
+    destination: Path,
+    limits: Limits | None = None,
+    tell: Tell | None = None,
+) -> Extracted:
     """Write a zip's images and data set files (tags.csv, lists, ...) under an empty folder.
+
+    `tell` is told how many members of how many are done, and may raise to stop.
 
     Left out and reported: names that lead outside, links, encrypted, damaged and doubled members.
     Raises DataError, leaving `destination` as it was, for what is no zip, has too many members,
@@ -111,7 +122,7 @@ def extract(zip_path: Path, destination: Path, limits: Limits | None = None) -> 
     if destination.exists() and (not destination.is_dir() or any(destination.iterdir())):
         raise DataError(f"{destination} is not an empty folder, so nothing was unpacked into it.")
     try:
-        return _unpack(zip_path, destination, limits)
+        return _unpack(zip_path, destination, limits, tell)
     except OSError as problem:
         named = Path(problem.filename) if problem.filename else destination
         if named == zip_path:
@@ -124,7 +135,7 @@ def extract(zip_path: Path, destination: Path, limits: Limits | None = None) -> 
         ) from problem
 
 
-def _unpack(zip_path: Path, destination: Path, limits: Limits) -> Extracted:
+def _unpack(zip_path: Path, destination: Path, limits: Limits, tell: Tell | None) -> Extracted:
     """All of it, or, whatever is raised, nothing left behind."""
     made = not destination.exists()
     try:
@@ -132,7 +143,7 @@ def _unpack(zip_path: Path, destination: Path, limits: Limits) -> Extracted:
             _check_directory(file, zip_path, limits)
             destination.mkdir(parents=True, exist_ok=True)
             with zipfile.ZipFile(file) as archive:
-                extracted = _extract(archive, zip_path.name, destination, limits)
+                extracted = _extract(archive, zip_path.name, destination, limits, tell)
         _require_images(extracted, zip_path.name)
     except BaseException:
         _empty(destination, made)
@@ -170,7 +181,9 @@ def _check_directory(file: BinaryIO, path: Path, limits: Limits) -> None:
     file.seek(0)
 
 
-def _extract(archive: zipfile.ZipFile, name: str, destination: Path, limits: Limits) -> Extracted:
+def _extract(
+    archive: zipfile.ZipFile, name: str, destination: Path, limits: Limits, tell: Tell | None
+) -> Extracted:
     members = [info for info in archive.infolist() if not info.is_dir()]
     if len(archive.infolist()) > limits.members:
         raise DataError(_too_many(name, limits))
@@ -185,7 +198,9 @@ def _extract(archive: zipfile.ZipFile, name: str, destination: Path, limits: Lim
     extracted = Extracted(destination)
     taken = _Taken()
     total = 0
-    for info in members:
+    for number, info in enumerate(members, start=1):
+        if tell:
+            tell(number, len(members))
         parts = info.filename.replace("\\", "/").split("/")
         if _unseen(parts):
             continue

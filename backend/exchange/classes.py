@@ -9,8 +9,8 @@ from backend.labels import VOC_CLASSES
 
 MOST_CLASSES = 254
 VOC_IDS = {index: name for index, name in enumerate(VOC_CLASSES, start=1)}
-_BACKGROUND_NAMES = {"background", "_background_", "__background__"}
-_IGNORE_NAMES = {"__ignore__", "_ignore_"}
+BACKGROUND_NAMES = {"background", "_background_", "__background__"}
+IGNORE_NAMES = {"__ignore__", "_ignore_"}
 
 
 def read_classes(path: Path) -> dict[int, str]:
@@ -20,9 +20,9 @@ def read_classes(path: Path) -> dict[int, str]:
     "__ignore__" before it is passed over), as other tools write it. Raises DataError.
     """
     lines = [line.strip() for line in read_text(path).splitlines()]
-    if lines and lines[0].casefold() in _IGNORE_NAMES:
+    if lines and lines[0].casefold() in IGNORE_NAMES:
         lines = lines[1:]
-    first = 0 if lines and lines[0].casefold() in _BACKGROUND_NAMES else 1
+    first = 0 if lines and lines[0].casefold() in BACKGROUND_NAMES else 1
     classes = {number: name for number, name in enumerate(lines, start=first) if name and number}
     if not classes:
         raise DataError(f"{path} names no class. Write one class name a line.")
@@ -39,7 +39,7 @@ def check_classes(classes: dict[int, str], where: str) -> dict[int, str]:
                 f"{MOST_CLASSES}: 0 is background and 255 is ignore."
             )
         check_class_name(name)
-        if name.casefold() in _BACKGROUND_NAMES | _IGNORE_NAMES:
+        if name.casefold() in BACKGROUND_NAMES | IGNORE_NAMES:
             raise DataError(f"{where} names {name} as a class; background is always id 0.")
         if name.casefold() in seen:
             raise DataError(

@@ -1,125 +1,104 @@
-"""A data set written out in VOC layout, as a folder or as a zip: all of it or nothing."""
+"""A data set written out for other programs, as a folder or as a zip."""
 
-import csv
-import io
-import secrets
-import shutil
-import zipfile
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
-from backend.atomic import unwritable
 from backend.errors import DataError
+from backend.exchange.coco import coco_entries
+from backend.exchange.cvat import cvat_entries
+from backend.exchange.entries import Entry, classes_txt, original, tags_csv, unique_names
 from backend.exchange.items import Item, Source, checked_mask
-from backend.exchange.names import image_name
+from backend.exchange.label_studio_writing import label_studio_entries
+from backend.exchange.writing import Tell, write_folder, write_zip
 from backend.images import encode_jpeg, plain_jpeg, read_image
 from backend.labels import encode_labels
 
 JPEG_QUALITY = 95
 SPLIT = "train"
+ORIGINALS = "Originals"
+"""Beside JPEGImages: the files that had to be written anew as JPEG, as they were."""
 
 
-def export_folder(source: Source, destination: str | Path) -> Path:
-    """Write a source as a folder in VOC layout; returns the folder.
+def voc_entries(source: Source) -> Iterator[Entry]:
+    """A source in VOC layout: JPEGImages, SegmentationClass (the curated mask, else the true one),
+    ImageSets, tags.csv and classes.txt, images first.
 
-    JPEGImages, SegmentationClass (the curated mask, else the true one), ImageSets, tags.csv and
-    classes.txt. Written beside the destination first and renamed at the end. Raises DataError
-    where the destination is there already, a mask does not fit its image, or the disk is full, and
-    ImageError for an unreadable image.
+    What is no plain JPEG is written anew as one, for VOC's readers, and as it is in Originals.
     """
-    destination = Path(destination)
+    named = list(unique_names(source.items))
+    for done, (name, item) in enumerate(named, start=1):
+        if plain_jpeg(item.image):
+            yield Entry(f"JPEGImages/{name}.jpg", item.image, done)
+        else:
+            yield Entry(f"JPEGImages/{name}.jpg", partial(_jpeg, item), done)
+            yield original(f"{ORIGINALS}/{name}", item, done)
+        mask = item.mask or item.truth
+        if mask is not None:
+            content = partial(_mask, mask, item, source)
+            yield Entry(f"SegmentationClass/{name}.png", content, done)
+    names, done = [name for name, _ in named], len(named)
+    listed = "".join(f"{name}\n" for name in names).encode()
+    yield Entry(f"ImageSets/Segmentation/{SPLIT}.txt", listed, done)
+    yield Entry("tags.csv", tags_csv(names, source), done)
+    if source.classes:
+        yield Entry("classes.txt", classes_txt(source.classes), done)
 
-    def fill(partial: Path) -> None:
-        for relative, data in _files(source):
-            file = partial / relative
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_bytes(data)
 
-    return _whole(destination, fill, lambda partial: shutil.rmtree(partial, ignore_errors=True))
+FORMATS: dict[str, Callable[[Source], Iterator[Entry]]] = {
+    "voc": voc_entries,
+    "coco": coco_entries,
+    "label-studio": label_studio_entries,
+    "cvat": cvat_entries,
+}
+"""What writes a source for other programs, by the format's name."""
 
 
-def export_zip(source: Source, destination: str | Path) -> Path:
-    """Write a source as a zip in VOC layout, in one folder named as the zip; returns the zip.
+def entries_of(source: Source, format: str) -> Iterator[Entry]:
+    """The files of an export; raises DataError for an empty source."""
+    if not source.items:
+        raise DataError(f"There are no images in {source.root} to export.")
+    return FORMATS[format](source)
+
+
+def export_folder(
+    source: Source,
+    destination: str | Path,
+    format: str = "voc",
+    *,
+    key: str | None = None,
+    tell: Tell | None = None,
+) -> Path:
+    """Writes a source as a folder; returns the folder.
+
+    Written beside the destination first and renamed at the end. Raises DataError where the
+    destination is there already, a mask does not fit its image, or the disk is full, and
+    ImageError for an unreadable image. `key` and `tell`: as `backend.exchange.writing` says.
+    """
+    return write_folder(entries_of(source, format), Path(destination), key=key, tell=tell)
+
+
+def export_zip(
+    source: Source,
+    destination: str | Path,
+    format: str = "voc",
+    *,
+    key: str | None = None,
+    tell: Tell | None = None,
+) -> Path:
+    """Writes a source as a zip, in one folder named as the zip; returns the zip.
 
     As `export_folder` otherwise; the same source gives the same bytes.
     """
-    destination = Path(destination)
-
-    def fill(partial: Path) -> None:
-        with zipfile.ZipFile(partial, "x") as archive:
-            for relative, data in _files(source):
-                # A fixed date, so that the same source gives the same zip.
-                info = zipfile.ZipInfo(f"{destination.stem}/{relative}")
-                info.external_attr = 0o644 << 16
-                packed = not relative.startswith(("JPEGImages", "SegmentationClass"))
-                info.compress_type = zipfile.ZIP_DEFLATED if packed else zipfile.ZIP_STORED
-                archive.writestr(info, data)
-
-    return _whole(destination, fill, lambda partial: partial.unlink(missing_ok=True))
-
-
-def _whole(
-    destination: Path, fill: Callable[[Path], None], discard: Callable[[Path], None]
-) -> Path:
-    """Fill a partial file or folder beside the destination, then rename it there."""
-    if destination.exists():
-        raise DataError(f"{destination} is there already. Name another place, or remove it first.")
-    partial = destination.with_name(f".{destination.name[:80]}.{secrets.token_hex(6)}.partial")
-    try:
-        destination.parent.mkdir(parents=True, exist_ok=True)
-        fill(partial)
-        partial.rename(destination)
-    except OSError as problem:
-        discard(partial)
-        raise DataError(unwritable(destination, problem)) from problem
-    except BaseException:
-        discard(partial)
-        raise
-    return destination
-
-
-def _files(source: Source) -> Iterator[tuple[str, bytes]]:
-    """(relative path, bytes) of every file of the export, images first."""
-    if not source.items:
-        raise DataError(f"There are no images in {source.root} to export.")
-    names = _names(source.items)
-    for name, item in zip(names, source.items, strict=True):
-        yield f"JPEGImages/{name}.jpg", _jpeg(item)
-        mask = item.mask or item.truth
-        if mask is not None:
-            labels = checked_mask(mask, item, source.classes)
-            yield f"SegmentationClass/{name}.png", encode_labels(labels)
-    yield f"ImageSets/Segmentation/{SPLIT}.txt", "".join(f"{name}\n" for name in names).encode()
-    yield "tags.csv", _tags_csv(names, source)
-    if source.classes:
-        lines = (source.classes.get(id, "") for id in range(1, max(source.classes) + 1))
-        yield "classes.txt", "".join(f"{line}\n" for line in lines).encode()
-
-
-def _names(items: list[Item]) -> list[str]:
-    """File names without extension, one of its own for every item: `a.jpg`, `a.png` -> a, a-2."""
-    names: dict[str, None] = {}
-    for item in items:
-        name = base = image_name(item.name)
-        number = 1
-        while name in names:
-            number += 1
-            name = f"{base}-{number}"
-        names[name] = None
-    return list(names)
+    return write_zip(entries_of(source, format), Path(destination), key=key, tell=tell)
 
 
 def _jpeg(item: Item) -> bytes:
-    """The image's own bytes where they are a JPEG that every reader shows the same way."""
-    if plain_jpeg(item.image):
-        return item.image.read_bytes()
     return encode_jpeg(read_image(item.image), JPEG_QUALITY)
 
 
-def _tags_csv(names: list[str], source: Source) -> bytes:
-    text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["image", "tags"])
-    for name, item in zip(names, source.items, strict=True):
-        writer.writerow([name, " ".join(source.classes[tag] for tag in item.tags)])
-    return text.getvalue().encode()
+def _mask(path: Path, item: Item, source: Source) -> bytes:
+    """The label PNG, byte for byte where it has a palette, so that its digest stays."""
+    labels = checked_mask(path, item, source.classes)
+    data = path.read_bytes()
+    return data if b"PLTE" in data[:64] else encode_labels(labels)

@@ -22,7 +22,7 @@ def images_in(folder: Path) -> dict[str, Path]:
     two files would carry the same name.
     """
     found: dict[str, Path] = {}
-    for relative in _files_in(folder, SUFFIXES):
+    for relative in files_in(folder, SUFFIXES):
         name = image_name(relative)
         path = folder / relative
         if name in found:
@@ -37,12 +37,12 @@ def masks_in(root: Path, folders: Iterable[str]) -> dict[str, Path]:
     """PNGs of mask folders by the name of the image they belong to; an earlier folder wins."""
     masks: dict[str, Path] = {}
     for folder in folders:
-        for relative in _files_in(root / folder, {".png"}):
+        for relative in files_in(root / folder, {".png"}):
             masks.setdefault(image_name(relative), root / folder / relative)
     return masks
 
 
-def _files_in(folder: Path, suffixes: Container[str]) -> Iterator[str]:
+def files_in(folder: Path, suffixes: Container[str]) -> Iterator[str]:
     """Paths relative to a folder, with `/`, of the files that end so, in order."""
     for here, folders, files in os.walk(folder):
         folders[:] = sorted(each for each in folders if each not in _PASSED_OVER and each[0] != ".")

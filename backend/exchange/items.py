@@ -1,6 +1,6 @@
 """What every data set is once it has been read: a Source of Items."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -11,6 +11,18 @@ from backend.exchange.names import nearest, some
 from backend.images import image_size
 from backend.labels import BACKGROUND, IGNORE, read_labels
 
+Draw = Callable[[], np.ndarray]
+"""Makes a label map, uint8 (H,W), when it is asked for; raises DataError where it cannot."""
+
+
+@dataclass(frozen=True)
+class Offer:
+    """One of several masks that a data set has of an image; `by` is who or what made it."""
+
+    by: str
+    draw: Draw
+    scores: Mapping[str, float] = field(default_factory=dict)
+
 
 @dataclass(frozen=True)
 class Item:
@@ -19,6 +31,8 @@ class Item:
     tags are class ids, ascending; truth is a true mask, mask the curated one of a snapshot, verdict
     what was decided ("accept" or "fix", which put the mask there, "reject" or "undecided");
     candidate is the mask that a network proposed for it, whatever was decided, scores its scores.
+    Formats that keep outlines or runs instead of files have `drawn` for truth, and `offers` for
+    what other people and models drew.
     """
 
     name: str
@@ -29,11 +43,13 @@ class Item:
     verdict: str | None = None
     candidate: Path | None = None
     scores: Mapping[str, float] = field(default_factory=dict, hash=False)
+    drawn: Draw | None = field(default=None, hash=False, compare=False)
+    offers: tuple[Offer, ...] = field(default=(), hash=False, compare=False)
 
 
 @dataclass(frozen=True)
 class Source:
-    """A data set: kind ("voc", "tagged", "images" or "snapshot"), classes by id, items, splits.
+    """A data set: kind ("voc", "tagged", "images", "snapshot", ...), classes by id, items, splits.
 
     `split` is the split the items are of, None where all are there. `notes` are sentences about
     what was assumed while reading.
@@ -90,18 +106,30 @@ def checked_mask(path: Path, item: Item, classes: dict[int, str]) -> np.ndarray:
     Raises DataError naming the image where the mask is of another size or holds an id that is
     neither 0, 255 nor a class, and ImageError where the image itself is unreadable.
     """
-    labels = read_labels(path)
+    return fitting(read_labels(path), item, classes, str(path))
+
+
+def best_mask(item: Item, classes: dict[int, str]) -> np.ndarray | None:
+    """The curated mask of an item, else its true one, else None; raises as `checked_mask` does."""
+    path = item.mask or item.truth
+    if path is not None:
+        return checked_mask(path, item, classes)
+    return None if item.drawn is None else fitting(item.drawn(), item, classes, "its data set")
+
+
+def fitting(labels: np.ndarray, item: Item, classes: dict[int, str], where: str) -> np.ndarray:
+    """The labels, where they fit their image; raises DataError as `checked_mask` says."""
     width, height = image_size(item.image)
     if labels.shape != (height, width):
         raise DataError(
             f"The mask of {item.name} is {labels.shape[1]}x{labels.shape[0]} pixels, its image "
-            f"{width}x{height}. A mask must have the size of its image ({path})."
+            f"{width}x{height}. A mask must have the size of its image ({where})."
         )
     unknown = set(np.unique(labels).tolist()) - {BACKGROUND, IGNORE} - set(classes)
     if unknown:
         raise DataError(
             f"The mask of {item.name} holds the unknown class id{'s' if len(unknown) > 1 else ''} "
             f"{some(sorted(unknown))}. Known ids: 0 (background), {some(sorted(classes), 25)}, "
-            f"255 (ignore). Correct {path} or name the class in classes.txt."
+            f"255 (ignore). Correct {where} or name the class in classes.txt."
         )
     return labels

@@ -65,6 +65,12 @@ def check_class_name(name: str) -> str:
     return name
 
 
+def fit_class_name(name: str) -> str:
+    """A class name as near as can be to what another program calls it: `cup/mug` is `cup_mug`."""
+    text = _FORBIDDEN_IN_CLASS.sub("_", unicodedata.normalize("NFC", name)).strip().lstrip(". ")
+    return text[:LONGEST_NAME].strip() or "class"
+
+
 def nearest(word: str, known: Iterable[str], count: int = 3) -> str:
     """The known names most like a word, best first, as "a, b"; empty where none is like it."""
     by_folded = {name.casefold(): name for name in known}

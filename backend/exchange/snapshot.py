@@ -40,7 +40,7 @@ def open_snapshot(
     """
     if split not in (None, EVERYTHING):
         raise DataError(f"{path} is a snapshot, which has no split {split}: all of it is used.")
-    manifest = _read(path)
+    manifest = read_manifest(path)
     classes = _classes(path, manifest)
     entries = manifest.get("items")
     if not isinstance(entries, list) or not entries:
@@ -52,7 +52,12 @@ def open_snapshot(
         raise _damaged(path, f"it lists {some(twice)} more than once")
     digest = manifest.get("digest")
     source = Source(
-        "snapshot", path.parent, classes, items, digest=digest if isinstance(digest, str) else None
+        "snapshot",
+        path.parent,
+        classes,
+        items,
+        notes=_tags_since(manifest.get("tags_since"), set(names)),
+        digest=digest if isinstance(digest, str) else None,
     )
     return source if split == EVERYTHING else _decided(path, source)
 
@@ -72,7 +77,32 @@ def _decided(path: Path, source: Source) -> Source:
     return replace(source, items=items, notes=(*source.notes, note))
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _tags_since(told: Any, images: set[str]) -> tuple[str, ...]:
+    """The sentence about the tags that changed since the snapshot before; older ones say nothing.
+
+    It only informs, so what cannot be read of it is passed over.
+    """
+    if not isinstance(told, dict) or not isinstance(told.get("changed"), list):
+        return ()
+    names = (each.get("image") for each in told["changed"] if isinstance(each, dict))
+    changed = sorted(name for name in names if isinstance(name, str) and name in images)
+    first = told.get("first_tags")
+    said = []
+    if changed:
+        said.append(f"the tags of {_images(len(changed))} changed ({some(changed)})")
+    if isinstance(first, int) and first:
+        said.append(f"{_images(first)} got tags for the first time")
+    if not said:
+        return ()
+    return (f"Since the snapshot {str(told.get('name'))[:64]!r}, {' and '.join(said)}.",)
+
+
+def _images(count: int) -> str:
+    return f"{count} image{'' if count == 1 else 's'}"
+
+
+def read_manifest(path: Path) -> dict[str, Any]:
+    """A manifest.json as it is written, its items unchecked; raises DataError for another file."""
     try:
         manifest = json.loads(read_text(path))
     except (ValueError, RecursionError) as problem:

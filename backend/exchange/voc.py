@@ -38,6 +38,9 @@ def open_voc(root: Path, split: str | None = None) -> Source:
     found = images_in(root / "JPEGImages")
     if not found:
         raise DataError(f"{root / 'JPEGImages'} holds no images.")
+    if (root / "Originals").is_dir():
+        # What an export had to write anew as JPEG stands here as it was.
+        found |= {n: file for n, file in images_in(root / "Originals").items() if n in found}
     lists = root / "ImageSets" / "Segmentation"
     splits = sorted(file.stem for file in lists.glob("*.txt")) if lists.is_dir() else []
     split = _resolve(split, splits, root)

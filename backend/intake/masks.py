@@ -1,4 +1,4 @@
-"""What comes from outside the store: a run's label maps, a data set's images."""
+"""A run's label maps, taken into the store as candidates."""
 
 import json
 from collections.abc import Callable, Iterable, Iterator
@@ -10,14 +10,10 @@ from pathlib import Path
 from threading import Lock
 from typing import Any, NamedTuple, TypeVar
 
-import numpy as np
-
-from backend.errors import DataError, ImageError
-from backend.exchange.items import Item, Source, checked_mask
-from backend.labels import IGNORE, encode_labels, read_labels
+from backend.errors import DataError
+from backend.labels import IGNORE, read_labels
 from backend.store import Store
 from backend.store.candidates import CheckedCandidate
-from backend.store.checking import CheckedImage, check_labels
 from backend.store.files import FileBatch
 
 BATCH = 64
@@ -84,16 +80,6 @@ class Intake:
     refused: Refusals
 
 
-@dataclass(frozen=True)
-class Import:
-    """How many images and candidates are new, how many images were there, what was refused."""
-
-    new: int
-    known: int
-    candidates: int
-    refused: Refusals
-
-
 def take_in_labels(
     store: Store,
     run_folder: Path,
@@ -150,80 +136,6 @@ def take_in_labels(
     return Intake(new, known, refused)
 
 
-def take_in_source(
-    store: Store,
-    source: Source,
-    *,
-    origin: str,
-    truth: bool = False,
-    as_candidates: str | None = None,
-    progress: Progress | None = None,
-) -> Import:
-    """Brings in a data set's images and tags, streaming; done twice, it adds nothing.
-
-    Classes are found by name, and keep their ids where these are free; masks are rewritten where
-    ids differ. `truth`: keep true masks as truth. `as_candidates`: offer masks (a snapshot's
-    curated ones, else the true ones) for review under this name. What cannot be read is refused
-    with a sentence and the rest goes on. Raises StoreError where the store cannot go on.
-    """
-    ids = _classes_in(store, source.classes)
-    class_ids = {each.id for each in store.classes.all()}
-    refused = Refusals()
-    new = known = candidates = 0
-
-    def mask(item: Item, path: Path) -> bytes | Path:
-        """The mask in the workspace's ids: as it is, or written anew."""
-        if all(old == id for old, id in ids.items()):
-            return path
-        return encode_labels(_renumbered(checked_mask(path, item, source.classes), ids))
-
-    def check(item: Item, batch: FileBatch) -> CheckedImage | str:
-        try:
-            image = store.images.check(item.name, item.image, into=batch)
-        except ImageError as error:
-            return str(error)
-        if not truth or item.truth is None:
-            return image
-        size, said = (image.height, image.width), f"The mask of {item.name}"
-        try:
-            digest = check_labels(batch, mask(item, item.truth), size, class_ids, said)
-        except DataError as error:
-            refused.add(str(error))
-            return image
-        return replace(image, truth_digest=digest)
-
-    def check_mask(item: Item, image_id: int, batch: FileBatch) -> CheckedCandidate | str | None:
-        path = item.mask or item.truth
-        if path is None:
-            return None
-        try:
-            found = mask(item, path)
-            return store.candidates.check(image_id, as_candidates or "", found, into=batch)
-        except DataError as error:
-            return str(error)
-
-    with ThreadPoolExecutor(_THREADS) as threads:
-        for batch in batches(source.items):
-            with store.files.batch() as files:
-                checked = list(threads.map(partial(check, batch=files), batch))
-            kept = [(i, c) for i, c in zip(batch, checked, strict=True) if not isinstance(c, str)]
-            refused.sift(checked)
-            tagged = [(image, [ids[tag] for tag in item.tags]) for item, image in kept]
-            added = store.images.enter(tagged, source=origin)
-            new += sum(each.new for each in added)
-            known += sum(not each.new for each in added)
-            if as_candidates:
-                places = [each.image.id for each in added]
-                with store.files.batch() as files:
-                    offered = partial(check_mask, batch=files)
-                    masks = list(threads.map(offered, [item for item, _ in kept], places))
-                entered = store.candidates.enter(refused.sift(masks))
-                candidates += sum(is_new for _, is_new in entered)
-            if progress:
-                progress(min(new + known + refused.count, len(source.items)), len(source.items))
-    return Import(new, known, candidates, refused)
-
-
 def changed_since(name: str) -> str:
     """The sentence about scores of labels that are others now."""
     return (
@@ -269,26 +181,12 @@ def method_of(folder: Path) -> str:
     return next((name for name in named if isinstance(name, str) and name), "labels")
 
 
-def _classes_in(store: Store, classes: dict[int, str]) -> dict[int, int]:
-    """Workspace ids by the data set's ids; those that can keep theirs are added first."""
-    taken = {each.id for each in store.classes.all()}
-    order = sorted(classes, key=lambda id: (id in taken, id))
-    return {id: store.classes.add(classes[id], id).id for id in order}
-
-
 def _numbers(told: dict[str, Any]) -> dict[str, float]:
     return {
         name: float(value)
         for name, value in told.items()
         if name not in ("image", "mask", "method") and type(value) in (int, float)
     }
-
-
-def _renumbered(labels: np.ndarray, ids: dict[int, int]) -> np.ndarray:
-    table = np.zeros(256, np.uint8)
-    table[IGNORE] = IGNORE
-    table[list(ids)] = list(ids.values())
-    return table[labels]
 
 
 def batches(things: Iterable[Thing]) -> Iterator[list[Thing]]:

@@ -3,27 +3,21 @@
 import hashlib
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from sqlite_utils import Database
 
 from backend.errors import StoreError
+from backend.store.apart import Compared, compare, waiting
 from backend.store.checking import check_labels
 from backend.store.files import FileBatch
+from backend.store.filters import NOT_ANOTHERS, Filter
 from backend.store.nearness import side
-from backend.store.queue import (
-    Counts,
-    Filter,
-    Order,
-    QueueRow,
-    count,
-    in_order,
-    page,
-    require_name,
-    rows_of,
-)
+from backend.store.orders import Order, require_name
+from backend.store.queue import Counts, QueueRow, count, in_order, page, rows_of
 from backend.store.rows import Noun, Page, now
 from backend.store.scores import Scoring, give, log_of
 from backend.store.spread import Spread, known_scores, spread
@@ -149,28 +143,34 @@ class Candidates(Noun):
         seed: int = 0,
         by: str = "SF",
         tau: float = 0.5,
-        verdict: str = "undecided",
-        tag: int | None = None,
-        run: int | None = None,
-        method: str | None = None,
-        min_score: float | None = None,
-        max_score: float | None = None,
-        query: str = "",
         offset: int = 0,
         limit: int = 50,
+        **filter: Any,
     ) -> Page[QueueRow]:
-        """A page of candidates to review.
+        """A page of candidates to review; other keywords are those of `Filter`.
 
         `order`: score (lowest first, unscored last), best (highest first), fine (lowest SF),
-        disagreement (largest |SC - SF|), tau (where the score `by` is nearest to it), newest,
-        random (the same for the same seed), name. `verdict`: undecided, accept, reject, fix, skip,
-        all. `tag` is a class id, `query` part of an image's name. Raises StoreError for other
-        orders, scores and verdicts.
+        disagreement (largest |SC - SF|), methods (an image's masks furthest apart, see `compare`),
+        tau (where the score `by` is nearest to it), rarity (images with the rarest tag), loss
+        (highest last loss), newest, random (the same for the same seed), name. Raises StoreError
+        for other orders, scores and verdicts.
         """
         wanted = Order(order, seed, by, tau)
-        filter = Filter(verdict, tag, run, method, min_score, max_score, query)
         with self._connections.read() as database:
-            return page(database, wanted, filter, offset, limit)
+            return page(database, wanted, Filter(**filter), offset, limit)
+
+    def compare(self, tell: Callable[[int, int], None] | None = None) -> Compared:
+        """Measures how far apart the masks of each image are, for the order "methods".
+
+        Only images with masks that were not compared yet; `tell(done, total)` hears of each batch.
+        Others may read and write meanwhile; stopped half-way, what was measured is kept.
+        """
+        return compare(self._connections, self._files, tell)
+
+    def uncompared(self) -> int:
+        """How many images have masks that were not compared with each other yet."""
+        with self._connections.read() as database:
+            return waiting(database)
 
     def spread(self, by: str, filter: Filter) -> Spread:
         """The histogram of a score over the candidates that pass a filter."""
@@ -191,8 +191,8 @@ class Candidates(Noun):
                 for above in (False, True)
             )
             return (
-                in_order(database, [id for _, id in below], order),
-                in_order(database, [id for _, id in above], order),
+                in_order(database, [id for _, id in below], order, filter.assigned),
+                in_order(database, [id for _, id in above], order, filter.assigned),
             )
 
     def known_scores(self) -> list[str]:
@@ -234,6 +234,19 @@ class Candidates(Noun):
         if not rows:
             raise StoreError(f"There is no candidate {id} in this workspace.")
         return rows[0]
+
+    def choices(self, image_id: int, seen_by: str | None = None) -> list[QueueRow]:
+        """Every candidate of an image as the queue shows it, the oldest first: what a reviewer
+        chooses among. `seen_by` a reviewer, verdicts are this one's own, and what others drew is
+        left out.
+        """
+        allowed = f" AND {NOT_ANOTHERS}" if seen_by is not None else ""
+        with self._connections.read() as database:
+            ids = database.execute(
+                f"SELECT id FROM candidates AS c WHERE image_id = ?{allowed} ORDER BY id",
+                [image_id] if seen_by is None else [image_id, seen_by],
+            )
+            return in_order(database, [id for (id,) in ids.fetchall()], Order(), seen_by)
 
     def counts(self, run: int | None = None, *, by_class: bool = True) -> Counts:
         """How many candidates have which verdict, of one run or (None) of all.

@@ -8,7 +8,9 @@ from pathlib import Path, PurePath
 import numpy as np
 
 from backend.errors import DataError, ImageError
-from backend.images import image_size, read_image
+from backend.exchange.duplicates import perceptual_hash
+from backend.glance import glance
+from backend.images import image_size
 from backend.labels import BACKGROUND, IGNORE, decode_labels
 from backend.store.files import FileBatch, FileStore
 
@@ -17,13 +19,17 @@ _LARGE = 64_000_000
 
 @dataclass(frozen=True)
 class CheckedImage:
-    """A photograph that can be read and is stored; width and height after its EXIF turn."""
+    """A photograph that can be read and is stored; width and height after its EXIF turn.
+
+    `phash` is its perceptual hash, None where it was known already.
+    """
 
     name: str
     digest: str
     width: int
     height: int
     truth_digest: str | None
+    phash: str | None = None
 
 
 def check_image(
@@ -39,15 +45,17 @@ def check_image(
     """
     content = _content(data)
     digest = hashlib.sha256(content).hexdigest()
+    phash = None
     if files.has(digest):
         width, height = image_size(content)
     else:
-        height, width = read_image(content, name=name).shape[:2]
+        width, height, grey = glance(content, name)
+        phash = perceptual_hash(grey)
     truth_digest = None
     if truth is not None:
         truth_digest = check_labels(files, truth, (height, width), class_ids, f"The mask of {name}")
-    files.put(content, PurePath(data if isinstance(data, Path) else name).suffix)
-    return CheckedImage(name, digest, width, height, truth_digest)
+    files.put(content, PurePath(data if isinstance(data, Path) else name).suffix, digest)
+    return CheckedImage(name, digest, width, height, truth_digest, phash)
 
 
 def _content(data: bytes | Path) -> bytes:

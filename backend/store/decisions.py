@@ -2,10 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from types import EllipsisType
 
 from sqlite_utils import Database
 
 from backend.errors import StoreError
+from backend.store.batches import FilteredSet, filtered_set
+from backend.store.filters import Filter
+from backend.store.newest import require_newest
 from backend.store.rows import Noun, now
 
 GIVEN = ("accept", "reject", "fix", "skip")
@@ -13,8 +17,10 @@ GIVEN = ("accept", "reject", "fix", "skip")
 
 _COLUMNS = (
     "id, action_id, candidate_id, mask_digest, verdict, reason, reviewer, session, client_time,"
-    " server_time, supersedes, undoes, restores"
+    " server_time, supersedes, undoes, restores,"
+    " batch"
 )
+_STANDS = "undoes IS NULL AND NOT EXISTS (SELECT 1 FROM decisions AS t WHERE t.undoes = d.id)"
 
 
 @dataclass(frozen=True)
@@ -22,7 +28,8 @@ class Decision:
     """One row of the log; the latest row of a candidate holds its current verdict.
 
     `supersedes` is the row that was current before. A row made by undo has `undoes` (the decision
-    taken back) and `restores` (the decision that counts again, None where none is left).
+    taken back) and `restores` (the decision that counts again, None where none is left). `batch`
+    is shared by the rows that one act on a filtered set added.
     """
 
     id: int
@@ -38,6 +45,7 @@ class Decision:
     supersedes: int | None
     undoes: int | None
     restores: int | None
+    batch: str | None = None
 
 
 class Decisions(Noun):
@@ -54,13 +62,17 @@ class Decisions(Noun):
         action_id: str,
         client_time: float | None = None,
         reason: str = "",
+        fixed: int | EllipsisType | None = ...,
+        batch: str | None = None,
     ) -> Decision:
         """Adds a decision, on disk when this returns.
 
         `mask_digest` is the mask that the reviewer saw, `action_id` the page's own name for this
-        act: sent twice it is recorded once. Raises StoreError where the candidate is unknown or
-        has another mask, where the verdict is not accept, reject, fix or skip, or where the
-        action_id was used for something else.
+        act: sent twice it is recorded once. `fixed` is the newest mask drawn by a person that the
+        reviewer knew this image to have (a candidate's id, None for none; left out, it is not
+        asked): where there is a newer one, NewerMask is raised and only a skip goes through.
+        Raises StoreError where the candidate is unknown or has another mask, where the verdict is
+        not accept, reject, fix or skip, or where the action_id was used for something else.
         """
         if verdict not in GIVEN:
             raise StoreError(f"A verdict is one of {', '.join(GIVEN)}; {verdict!r} is none.")
@@ -83,6 +95,8 @@ class Decisions(Noun):
                     f"The mask you saw ({mask_digest[:12]}) is not the one of candidate "
                     f"{candidate_id} ({candidate[0][:12]}). Look at it again, then decide."
                 )
+            if fixed is not ... and verdict != "skip":
+                require_newest(database, candidate_id, fixed)
             return self._insert(
                 database,
                 action_id=action_id,
@@ -94,7 +108,69 @@ class Decisions(Noun):
                 session=session,
                 client_time=client_time,
                 supersedes=candidate[1],
+                batch=batch,
             )
+
+        return self._connections.write_together(act)
+
+    def filtered(self, filter: Filter) -> FilteredSet:
+        """What `record_all` would decide on: how many, by verdict, and the set's name."""
+        with self._connections.read() as database:
+            return filtered_set(database, filter).told
+
+    def record_all(
+        self,
+        filter: Filter,
+        verdict: str,
+        *,
+        digest: str,
+        reviewer: str,
+        session: str,
+        action_id: str,
+        client_time: float | None = None,
+        reason: str = "",
+    ) -> int:
+        """Accepts or rejects every candidate under a filter, as one batch that one undo takes back.
+
+        Those that have the verdict already are left as they are. `digest` is that of the set the
+        reviewer looked at (`filtered`): where anything in it was decided since, came or went,
+        StoreError is raised and nothing is recorded. Answers how many rows the batch has; the same
+        action_id again answers the same.
+        """
+        if verdict not in ("accept", "reject"):
+            raise StoreError(f"A whole set is accepted or rejected; {verdict!r} is neither.")
+        _named(reviewer, action_id)
+
+        def act(database: Database) -> int:
+            told = database.execute(
+                "SELECT verdict, reviewer, count(*) FROM decisions WHERE batch = ?", [action_id]
+            ).fetchone()
+            if told[2]:
+                if told[:2] != (verdict, reviewer):
+                    raise _reused(action_id)
+                return int(told[2])
+            found = filtered_set(database, filter)
+            if found.told.digest != digest:
+                raise StoreError(
+                    f"The set has changed since you looked at it; it holds {found.told.total:,} "
+                    "masks now. Look at it again, then decide."
+                )
+            rows = [row for row in found.rows if row.verdict != verdict]
+            for row in rows:
+                self._insert(
+                    database,
+                    action_id=f"{action_id}/{row.id}",
+                    candidate_id=row.id,
+                    mask_digest=row.digest,
+                    verdict=verdict,
+                    reason=reason,
+                    reviewer=reviewer,
+                    session=session,
+                    client_time=client_time,
+                    supersedes=row.decision_id,
+                    batch=action_id,
+                )
+            return len(rows)
 
         return self._connections.write_together(act)
 
@@ -104,7 +180,9 @@ class Decisions(Noun):
         """Takes back the reviewer's latest decision that stands, of any session; None if none.
 
         Adds a row with the verdict that counts without it. Where another reviewer decided on the
-        candidate since, theirs stays. The same action_id takes back one decision, not two.
+        candidate since, theirs stays. A decision that was part of a batch takes the whole batch
+        with it: as many rows, which share `batch`, the first of them answered. The same action_id
+        takes back once, not twice.
         """
         _named(reviewer, action_id)
 
@@ -115,40 +193,65 @@ class Decisions(Noun):
                     raise _reused(action_id)
                 return told
             row = database.execute(
-                f"SELECT {_COLUMNS} FROM decisions AS d WHERE reviewer = ? AND undoes IS NULL AND"
-                " NOT EXISTS (SELECT 1 FROM decisions AS taken WHERE taken.undoes = d.id)"
+                f"SELECT {_COLUMNS} FROM decisions AS d INDEXED BY decisions_by_reviewer"
+                f" WHERE reviewer = ? AND {_STANDS}"
                 " ORDER BY id DESC LIMIT 1",
                 [reviewer],
             ).fetchone()
             if row is None:
                 return None
             last = Decision(*row)
-            standing = database.execute(
-                "SELECT id, verdict FROM decisions AS d WHERE candidate_id = ? AND id != ? AND"
-                " undoes IS NULL AND"
-                " NOT EXISTS (SELECT 1 FROM decisions AS taken WHERE taken.undoes = d.id)"
-                " ORDER BY id DESC LIMIT 1",
-                [last.candidate_id, last.id],
-            ).fetchone()
-            current = database.execute(
-                "SELECT decision_id FROM candidates WHERE id = ?", [last.candidate_id]
-            ).fetchone()
-            return self._insert(
-                database,
-                action_id=action_id,
-                candidate_id=last.candidate_id,
-                mask_digest=last.mask_digest,
-                verdict=standing[1] if standing else "undecided",
-                reason="",
-                reviewer=reviewer,
-                session=session,
-                client_time=client_time,
-                supersedes=current[0],
-                undoes=last.id,
-                restores=standing[0] if standing else None,
-            )
+            taken = [last]
+            if last.batch is not None:
+                rows = database.execute(
+                    f"SELECT {_COLUMNS} FROM decisions AS d WHERE batch = ? AND +{_STANDS}"
+                    " ORDER BY id",
+                    [last.batch],
+                )
+                taken = [Decision(*each) for each in rows.fetchall()]
+            made = [
+                self._take_back(
+                    database,
+                    each,
+                    action_id=action_id if place == 0 else f"{action_id}/{each.candidate_id}",
+                    reviewer=reviewer,
+                    session=session,
+                    client_time=client_time,
+                    batch=None if last.batch is None else action_id,
+                )
+                for place, each in enumerate(taken)
+            ]
+            return made[0]
 
         return self._connections.write_together(act)
+
+    def size_of(self, batch: str) -> int:
+        """How many rows a batch has."""
+        with self._connections.read() as database:
+            found = database.execute("SELECT count(*) FROM decisions WHERE batch = ?", [batch])
+            return int(found.fetchone()[0])
+
+    def times(self, reviewer: str, limit: int = 200) -> list[float]:
+        """When a reviewer gave the latest verdicts one by one, the newest first; server's time."""
+        with self._connections.read() as database:
+            rows = database.execute(
+                "SELECT server_time FROM decisions WHERE reviewer = ? AND undoes IS NULL"
+                " AND batch IS NULL ORDER BY id DESC LIMIT ?",
+                [reviewer, limit],
+            )
+            return [at for (at,) in rows]
+
+    def reviewers(self) -> list[str]:
+        """Everybody who ever decided, by name; hops along the index, however long the log is."""
+        with self._connections.read() as database:
+            rows = database.execute(
+                "WITH RECURSIVE names (name) AS ("
+                " SELECT min(reviewer) FROM decisions WHERE undoes IS NULL UNION ALL"
+                " SELECT (SELECT min(reviewer) FROM decisions WHERE undoes IS NULL"
+                "  AND reviewer > names.name) FROM names WHERE names.name IS NOT NULL"
+                ") SELECT name FROM names WHERE name IS NOT NULL"
+            )
+            return [name for (name,) in rows]
 
     def current(self, candidate_id: int) -> Decision | None:
         """The latest row of a candidate, or None where nobody decided."""
@@ -197,6 +300,29 @@ class Decisions(Noun):
             f"SELECT {_COLUMNS} FROM decisions WHERE action_id = ?", [action_id]
         ).fetchone()
         return Decision(*row) if row else None
+
+    def _take_back(self, database: Database, last: Decision, **act: object) -> Decision:
+        """Adds the row that takes a standing decision back."""
+        standing = database.execute(
+            # With + SQLite reads the candidate's few rows, not all that undo nothing.
+            "SELECT id, verdict FROM decisions AS d WHERE candidate_id = ? AND +id != ?"
+            f" AND +{_STANDS} ORDER BY id DESC LIMIT 1",
+            [last.candidate_id, last.id],
+        ).fetchone()
+        current = database.execute(
+            "SELECT decision_id FROM candidates WHERE id = ?", [last.candidate_id]
+        ).fetchone()
+        return self._insert(
+            database,
+            candidate_id=last.candidate_id,
+            mask_digest=last.mask_digest,
+            verdict=standing[1] if standing else "undecided",
+            reason="",
+            supersedes=current[0],
+            undoes=last.id,
+            restores=standing[0] if standing else None,
+            **act,
+        )
 
     def _insert(self, database: Database, **fields: object) -> Decision:
         fields["server_time"] = now()

@@ -30,9 +30,10 @@ class FileStore:
         self.root = root
         self.read_only = read_only
 
-    def put(self, data: bytes, suffix: str) -> str:
-        """Stores bytes durably (partial name, sync, rename, sync of the folder); their digest."""
-        digest = hashlib.sha256(data).hexdigest()
+    def put(self, data: bytes, suffix: str, digest: str | None = None) -> str:
+        """Stores bytes durably (partial name, sync, rename, sync of the folder); their digest,
+        which somebody who knows it may give."""
+        digest = digest or hashlib.sha256(data).hexdigest()
         if self.has(digest):
             return digest
         self._writable()
@@ -113,8 +114,10 @@ class FileStore:
             )
         base = f"{self.root}/{digest[:2]}/{digest}"
         for suffix in SUFFIXES:
-            if os.path.exists(base + suffix):  # noqa: PTH110  a hot path: a page asks for many
-                return Path(base + suffix)
+            found = base + suffix
+            # A link is nothing that was stored: it leads out of the workspace.
+            if os.path.isfile(found) and not os.path.islink(found):  # noqa: PTH113, PTH114  hot
+                return Path(found)
         return None
 
     def batch(self) -> "FileBatch":
@@ -126,7 +129,8 @@ class FileStore:
             sync_disk(self.root)
             for digest, (partial, suffix) in waiting.items():
                 target = self._target(digest, suffix)
-                target.parent.mkdir(exist_ok=True)
+                if not target.parent.is_dir():
+                    target.parent.mkdir(exist_ok=True)
                 partial.replace(target)
             sync_disk(self.root)
         except OSError as error:
@@ -146,7 +150,8 @@ class FileStore:
 
     def _partial(self) -> Path:
         folder = self.root / "partial"
-        folder.mkdir(parents=True, exist_ok=True)
+        if not folder.is_dir():
+            folder.mkdir(parents=True, exist_ok=True)
         return folder / f"{os.getpid()}-{secrets.token_hex(8)}"
 
     def _writable(self) -> None:
@@ -180,12 +185,16 @@ class FileBatch:
             if kind is None and self._waiting:
                 self._files._settle_all(self._waiting)
         finally:
-            for partial, _suffix in self._waiting.values():
-                partial.unlink(missing_ok=True)
+            self.drop()
 
-    def put(self, data: bytes, suffix: str) -> str:
-        """Takes bytes in, not yet durably; their digest."""
-        digest = hashlib.sha256(data).hexdigest()
+    def drop(self) -> None:
+        """Takes away what waits and was not stored."""
+        for partial, _suffix in self._waiting.values():
+            partial.unlink(missing_ok=True)
+
+    def put(self, data: bytes, suffix: str, digest: str | None = None) -> str:
+        """Takes bytes in, not yet durably; their digest, which may be given where it is known."""
+        digest = digest or hashlib.sha256(data).hexdigest()
         if self._files.has(digest):
             return digest
         self._files._writable()

@@ -10,6 +10,7 @@ from sqlite_utils import Database
 from backend.errors import StoreError
 from backend.exchange.names import image_name, safe_name
 from backend.store.checking import CheckedImage, check_image
+from backend.store.doubles import note_copy
 from backend.store.files import FileBatch
 from backend.store.rows import Noun, Page, dumps, like, marks, now
 
@@ -41,13 +42,21 @@ class Added:
 
 @dataclass(frozen=True)
 class TagChange:
-    """One change of an image's tags: who turned which class ids into which, when."""
+    """One change of an image's tags: who turned which class ids into which, when.
+
+    `judged` are the classes that a person said yes or no to: a row whose tags stay the same says
+    that they are right. `undoes` is the row that this one takes back.
+    """
 
     image_id: int
     before: tuple[int, ...]
     after: tuple[int, ...]
     by: str
     at: float
+    id: int = 0
+    action_id: str | None = None
+    judged: tuple[int, ...] = ()
+    undoes: int | None = None
 
 
 @dataclass(frozen=True)
@@ -110,6 +119,17 @@ class Images(Noun):
         if image is None:
             raise StoreError(f"There is no image {id} in this workspace.")
         return image
+
+    def many(self, ids: Iterable[int]) -> list[Image]:
+        """Images by their ids, in that order; those that are not there are left out."""
+        ids = list(ids)
+        with self._connections.read() as database:
+            rows = database.execute(
+                f"SELECT {_COLUMNS} FROM images WHERE id IN (SELECT value FROM json_each(?))",
+                [dumps(ids)],
+            ).fetchall()
+            found = {image.id: image for image in self._with_tags(database, rows)}
+        return [found[id] for id in ids if id in found]
 
     def by_name(self, name: str) -> Image | None:
         """The image of this name, or None."""
@@ -178,21 +198,28 @@ class Images(Noun):
         with self._connections.write() as database:
             before = self.get(id).tags
             if before != after:
-                self._replace_tags(database, id, before, after, by)
+                judged = sorted(set(before) ^ set(after))
+                self._replace_tags(database, id, before, after, by, judged)
             return self.get(id)
 
     def tag_changes(self, id: int) -> list[TagChange]:
         """Every change of an image's tags, the oldest first."""
         with self._connections.read() as database:
             rows = database.execute(
-                "SELECT image_id, before, after, changed_by, changed_at FROM tag_changes"
-                " WHERE image_id = ? ORDER BY id",
+                "SELECT before, after, judged, changed_by, changed_at, id, action_id, undoes"
+                " FROM tag_changes WHERE image_id = ? ORDER BY id",
                 [id],
             )
             return [
-                TagChange(image, tuple(json.loads(before)), tuple(json.loads(after)), by, at)
-                for image, before, after, by, at in rows
+                TagChange(id, _ids(before), _ids(after), by, at, row, action, _ids(judged), undoes)
+                for before, after, judged, by, at, row, action, undoes in rows
             ]
+
+    def set_losses(self, losses: Iterable[tuple[int, float]], run_id: int | None) -> None:
+        """Keeps the losses of images by their ids, measured by a run, as the latest there are."""
+        rows = [(loss, run_id, id) for id, loss in losses]
+        with self._connections.write() as database:
+            database.conn.executemany("UPDATE images SET loss = ?, loss_run = ? WHERE id = ?", rows)
 
     def tags_of(self, ids: Iterable[int]) -> dict[int, tuple[int, ...]]:
         """The tags of many images at once; images without tags are left out."""
@@ -216,8 +243,8 @@ class Images(Noun):
         truth = checked.truth_digest
         if known is None:
             id = database.execute(
-                "INSERT INTO images (name, digest, width, height, source, truth_digest, added)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO images (name, digest, width, height, source, truth_digest, added,"
+                " phash) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                 [
                     _free_name(database, checked.name),
                     checked.digest,
@@ -226,11 +253,13 @@ class Images(Noun):
                     source,
                     truth,
                     now(),
+                    checked.phash,
                 ],
             ).lastrowid
             assert id is not None
         else:
             id = known.id
+            note_copy(database, id, known.name, image_name(checked.name), source)
             if known.truth_digest is None and truth is not None:
                 database.execute("UPDATE images SET truth_digest = ? WHERE id = ?", [truth, id])
         wanted = tuple(sorted(set(tags)))
@@ -251,6 +280,7 @@ class Images(Noun):
         before: tuple[int, ...],
         after: tuple[int, ...],
         by: str,
+        judged: Iterable[int] = (),
     ) -> None:
         unknown = sorted(set(after) - self._class_ids())
         if unknown:
@@ -262,9 +292,9 @@ class Images(Noun):
         for tag in after:
             database.execute("INSERT INTO image_tags VALUES (?, ?)", [id, tag])
         database.execute(
-            "INSERT INTO tag_changes (image_id, before, after, changed_by, changed_at)"
-            " VALUES (?, ?, ?, ?, ?)",
-            [id, dumps(before), dumps(after), by, now()],
+            "INSERT INTO tag_changes (image_id, before, after, changed_by, changed_at, judged)"
+            " VALUES (?, ?, ?, ?, ?, ?)",
+            [id, dumps(before), dumps(after), by, now(), dumps(list(judged))],
         )
 
     def _one(self, database: Database, condition: str, value: int | str) -> Image | None:
@@ -279,6 +309,10 @@ class Images(Noun):
             Image(id, name, digest, width, height, tags.get(id, ()), truth, source, added)
             for id, name, digest, width, height, truth, source, added in rows
         ]
+
+
+def _ids(told: str) -> tuple[int, ...]:
+    return tuple(json.loads(told))
 
 
 def _free_name(database: Database, name: str) -> str:

@@ -11,17 +11,30 @@ from pathlib import Path
 from sqlite_utils import Database
 
 from backend.errors import StoreError
+from backend.store.agreement import Agreement
 from backend.store.artifacts import Artifacts
+from backend.store.assignments import Assignments
+from backend.store.audit import Audit
+from backend.store.bundles import Bundles
 from backend.store.candidates import Candidates
 from backend.store.classes import Classes
 from backend.store.connection import Connections, explain
 from backend.store.decisions import Decisions
+from backend.store.doubles import Doubles
 from backend.store.files import FileStore, sync_folder
+from backend.store.fixes import Fixes
+from backend.store.flags import Flags
 from backend.store.images import Images
 from backend.store.jobs import Jobs
+from backend.store.leases import Leases
+from backend.store.logins import Logins
 from backend.store.runs import Runs
 from backend.store.schema import APPLICATION_ID, SCHEMA_VERSION, migrations
 from backend.store.snapshots import Snapshots
+from backend.store.suggestions import Suggestions
+from backend.store.tags import Tags
+from backend.store.transfers import Transfers
+from backend.store.users import Users
 
 _MAGIC = b"SQLite format 3\x00"
 # For how long a program waits while another one backs the database up and migrates it.
@@ -38,12 +51,25 @@ class Store:
     files: FileStore
     classes: Classes
     images: Images
+    tags: Tags
+    suggestions: Suggestions
     runs: Runs
     artifacts: Artifacts
     candidates: Candidates
     decisions: Decisions
+    fixes: Fixes
+    flags: Flags
     snapshots: Snapshots
     jobs: Jobs
+    leases: Leases
+    assignments: Assignments
+    agreement: Agreement
+    audit: Audit
+    users: Users
+    logins: Logins
+    transfers: Transfers
+    doubles: Doubles
+    bundles: Bundles
 
     def __enter__(self) -> "Store":
         return self
@@ -153,12 +179,25 @@ def open_store(path: Path, files_root: Path, read_only: bool = False) -> Store:
         files=files,
         classes=Classes(connections, files),
         images=Images(connections, files),
+        tags=Tags(connections, files),
+        suggestions=Suggestions(connections, files),
         runs=Runs(connections, files),
         artifacts=Artifacts(connections, files),
         candidates=Candidates(connections, files),
         decisions=Decisions(connections, files),
+        fixes=Fixes(connections, files),
+        flags=Flags(connections, files),
         snapshots=Snapshots(connections, files, path.parent / "snapshots"),
         jobs=Jobs(connections, files),
+        leases=Leases(connections, files),
+        assignments=Assignments(connections, files),
+        agreement=Agreement(connections, files),
+        audit=Audit(connections, files),
+        users=Users(connections, files),
+        logins=Logins(connections, files),
+        transfers=Transfers(connections, files),
+        doubles=Doubles(connections, files),
+        bundles=Bundles(connections, files),
     )
 
 
@@ -295,6 +334,8 @@ def _copy_whole(connection: sqlite3.Connection, path: Path, destination: Path) -
             copy.close()
         if found != "ok":
             raise StoreError(f"The backup of {path} is not whole ({found}); none is kept.")
+        # What is kept from the machine's other accounts is kept from them in the copy, too.
+        partial.chmod(path.stat().st_mode & 0o777)
         with partial.open("rb+") as file:
             os.fsync(file.fileno())
         partial.replace(destination)

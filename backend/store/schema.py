@@ -291,6 +291,12 @@ ALTER TABLE images ADD COLUMN loss REAL
 
 ALTER TABLE images ADD COLUMN loss_run INTEGER REFERENCES runs (id)
 
+CREATE INDEX images_by_loss ON images (loss DESC, id)
+
+CREATE INDEX images_flagged ON images (id) WHERE flagged = 1
+
+CREATE INDEX images_with_truth ON images (id) WHERE truth_digest IS NOT NULL
+
 CREATE TABLE flags (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     action_id TEXT NOT NULL UNIQUE,
@@ -321,12 +327,40 @@ ALTER TABLE decisions ADD COLUMN batch TEXT
 
 CREATE INDEX decisions_by_batch ON decisions (batch, id) WHERE batch IS NOT NULL
 
+CREATE INDEX decisions_restoring ON decisions (restores, id) WHERE restores IS NOT NULL
+
 ALTER TABLE tag_changes ADD COLUMN action_id TEXT
 
 CREATE UNIQUE INDEX tag_changes_once ON tag_changes (action_id, image_id)
     WHERE action_id IS NOT NULL
 
+ALTER TABLE tag_changes ADD COLUMN session TEXT NOT NULL DEFAULT ''
+
+ALTER TABLE tag_changes ADD COLUMN client_time REAL
+
+ALTER TABLE tag_changes ADD COLUMN judged TEXT NOT NULL DEFAULT '[]'
+
+ALTER TABLE tag_changes ADD COLUMN undoes INTEGER REFERENCES tag_changes (id)
+
+CREATE UNIQUE INDEX tag_changes_undone_once ON tag_changes (undoes) WHERE undoes IS NOT NULL
+
+CREATE INDEX tag_changes_by_person ON tag_changes (changed_by, id) WHERE action_id IS NOT NULL
+
+CREATE TRIGGER tag_changes_are_never_changed BEFORE UPDATE ON tag_changes BEGIN
+    SELECT RAISE(ABORT, 'changes of tags are never changed, only added to');
+END
+
+CREATE TRIGGER tag_changes_are_never_deleted BEFORE DELETE ON tag_changes BEGIN
+    SELECT RAISE(ABORT, 'changes of tags are never deleted, only added to');
+END
+
+ALTER TABLE snapshots ADD COLUMN kind TEXT NOT NULL DEFAULT ''
+
+ALTER TABLE snapshots ADD COLUMN tags_seen INTEGER
+
 ALTER TABLE candidates ADD COLUMN apart REAL
+
+CREATE INDEX candidates_drawn ON candidates (id) WHERE parent_id IS NOT NULL
 
 CREATE INDEX candidates_by_verdict_apart ON candidates (verdict, apart DESC, id)
 
@@ -338,6 +372,21 @@ CREATE TABLE leases (
     until REAL NOT NULL
 )
 
+CREATE TABLE assignment_changes (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    action_id TEXT NOT NULL,
+    image_id INTEGER NOT NULL REFERENCES images (id),
+    reviewer TEXT NOT NULL,
+    assigned INTEGER NOT NULL CHECK (assigned IN (0, 1)),
+    made_by TEXT NOT NULL,
+    made_at REAL NOT NULL
+)
+
+CREATE UNIQUE INDEX assignment_changes_once
+    ON assignment_changes (action_id, image_id, reviewer)
+
+CREATE INDEX assignment_changes_by_image ON assignment_changes (image_id, id)
+
 CREATE TABLE assignments (
     image_id INTEGER NOT NULL REFERENCES images (id),
     reviewer TEXT NOT NULL,
@@ -348,16 +397,63 @@ CREATE TABLE assignments (
 
 CREATE INDEX assignments_by_reviewer ON assignments (reviewer, image_id)
 
+CREATE TRIGGER assignments_are_given AFTER INSERT ON assignment_changes
+    WHEN NEW.assigned = 1 BEGIN
+    INSERT OR REPLACE INTO assignments (image_id, reviewer, made_by, made_at)
+        VALUES (NEW.image_id, NEW.reviewer, NEW.made_by, NEW.made_at);
+END
+
+CREATE TRIGGER assignments_are_withdrawn AFTER INSERT ON assignment_changes
+    WHEN NEW.assigned = 0 BEGIN
+    DELETE FROM assignments WHERE image_id = NEW.image_id AND reviewer = NEW.reviewer;
+END
+
+CREATE TRIGGER assignment_changes_are_never_changed BEFORE UPDATE ON assignment_changes BEGIN
+    SELECT RAISE(ABORT, 'assignments are never changed, only added to');
+END
+
+CREATE TRIGGER assignment_changes_are_never_deleted BEFORE DELETE ON assignment_changes BEGIN
+    SELECT RAISE(ABORT, 'assignments are never deleted, only added to');
+END
+
 CREATE TABLE tag_suggestions (
     image_id INTEGER NOT NULL REFERENCES images (id),
     class_id INTEGER NOT NULL REFERENCES classes (id),
     score REAL NOT NULL,
     run_id INTEGER REFERENCES runs (id),
     added REAL NOT NULL,
+    judged INTEGER REFERENCES tag_changes (id),
     PRIMARY KEY (image_id, class_id)
 ) WITHOUT ROWID
 
-CREATE INDEX tag_suggestions_by_class ON tag_suggestions (class_id, score)
+CREATE INDEX tag_suggestions_open ON tag_suggestions (score, class_id, image_id)
+    WHERE judged IS NULL
+
+CREATE TRIGGER people_judge_suggestions AFTER INSERT ON tag_changes
+WHEN NEW.judged != '[]' AND NEW.undoes IS NULL BEGIN
+    UPDATE tag_suggestions SET judged = NEW.id
+    WHERE image_id = NEW.image_id AND class_id IN (SELECT value FROM json_each(NEW.judged));
+END
+
+CREATE TRIGGER undone_judgements_ask_again AFTER INSERT ON tag_changes
+WHEN NEW.judged != '[]' AND NEW.undoes IS NOT NULL BEGIN
+    UPDATE tag_suggestions SET judged = (
+        SELECT max(c.id) FROM tag_changes AS c, json_each(c.judged) AS said
+        WHERE c.image_id = NEW.image_id AND said.value = tag_suggestions.class_id
+            AND c.undoes IS NULL
+            AND NOT EXISTS (SELECT 1 FROM tag_changes AS u WHERE u.undoes = c.id))
+    WHERE image_id = NEW.image_id AND judged = NEW.undoes;
+END
+
+CREATE TRIGGER suggestions_heed_people AFTER INSERT ON tag_suggestions
+WHEN EXISTS (SELECT 1 FROM tag_changes WHERE image_id = NEW.image_id AND judged != '[]') BEGIN
+    UPDATE tag_suggestions SET judged = (
+        SELECT max(c.id) FROM tag_changes AS c, json_each(c.judged) AS said
+        WHERE c.image_id = NEW.image_id AND said.value = NEW.class_id
+            AND c.undoes IS NULL
+            AND NOT EXISTS (SELECT 1 FROM tag_changes AS u WHERE u.undoes = c.id))
+    WHERE image_id = NEW.image_id AND class_id = NEW.class_id;
+END
 
 CREATE TABLE users (
     name TEXT PRIMARY KEY COLLATE NOCASE,
@@ -381,14 +477,24 @@ CREATE TABLE transfers (
     format TEXT NOT NULL,
     path TEXT NOT NULL,
     options TEXT NOT NULL DEFAULT '{}',
-    state TEXT NOT NULL CHECK (state IN ('running', 'done', 'failed', 'cancelled')),
+    state TEXT NOT NULL CHECK (state IN ('receiving', 'running', 'done', 'failed', 'cancelled')),
+    listing TEXT,
     done INTEGER NOT NULL DEFAULT 0,
     total INTEGER NOT NULL DEFAULT 0,
+    counts TEXT NOT NULL DEFAULT '{}',
     said TEXT NOT NULL DEFAULT '[]',
     by TEXT NOT NULL,
     started REAL NOT NULL,
     finished REAL
 )
+
+CREATE TABLE image_copies (
+    image_id INTEGER NOT NULL REFERENCES images (id),
+    name TEXT NOT NULL,
+    source TEXT NOT NULL,
+    added REAL NOT NULL,
+    PRIMARY KEY (image_id, name)
+) WITHOUT ROWID
 """,
     )
 

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,9 +17,10 @@ from backend.store.files import FileStore, sync_folder, write_durably
 from backend.store.offered import Offered, candidates_offered
 from backend.store.queue import VERDICTS
 from backend.store.rows import Noun, dumps, marks, now
+from backend.store.tag_log import EVERY, before, last_change, net_changes
 
 FORMAT = "tagmask-snapshot/1"
-INCLUDE = ("decided", "tagged")
+INCLUDE = ("decided", "tagged", EVERY)
 
 
 @dataclass(frozen=True)
@@ -53,11 +54,13 @@ class Snapshots(Noun):
         """Freezes images as they are now, with one mask an image at most.
 
         `include`: "decided" takes the images with a candidate of one of these current verdicts;
-        "tagged" takes every image that has a tag, with its decided mask where it has one. Of
-        several such candidates of an image the one decided last counts. `with_undecided`: every
-        other image that has a candidate and is neither accepted nor fixed too, as rejected where
-        all of its candidates are and else undecided, and with each image the mask that was offered
-        for it and its scores. The same content gives the snapshot that is there, whatever its name.
+        "tagged" takes every image that has a tag, with its decided mask where it has one; "all"
+        takes every image, for a network to look at. Of several such candidates of an image the one
+        decided last counts. `with_undecided`: every other image that has a candidate and is neither
+        accepted nor fixed too, as rejected where all of its candidates are and else undecided, and
+        with each image the mask that was offered for it and its scores. The same content gives the
+        snapshot that is there, whatever its name. The manifest says whose tags have changed since
+        the snapshot before (those of all images do not count).
         Raises StoreError where there is nothing.
         """
         unknown = set(verdicts) - set(VERDICTS)
@@ -74,6 +77,7 @@ class Snapshots(Noun):
                 # Accepted or fixed images whose verdict was not asked for are no undecided ones.
                 rows = [row for row in rows if row[4] is not None or row[1] in offered]
             named = database.execute("SELECT id, name FROM classes ORDER BY id").fetchall()
+            seen = last_change(database)
         if not rows:
             raise _nothing(verdicts, include, with_undecided)
         classes = {str(id): each for id, each in named}
@@ -81,6 +85,7 @@ class Snapshots(Noun):
         digest = content_digest(classes, items)
         with self._connections.read() as database:
             known = self._one(database, digest)
+            since = _tags_since(database, digest, seen, {item["image"] for item in items})
         at = known.frozen_at if known else now()
         manifest = {
             "format": FORMAT,
@@ -88,18 +93,51 @@ class Snapshots(Noun):
             "name": known.name if known else name,
             "created": datetime.fromtimestamp(at, UTC).replace(microsecond=0).isoformat(),
             "classes": classes,
+            "tags_since": since,
             "items": items,
         }
         self._write(digest, manifest)
+        with self._connections.write() as database:
+            database.execute(
+                "INSERT OR IGNORE INTO snapshots (digest, name, frozen_by, frozen_at, count, kind,"
+                " tags_seen) VALUES (?, ?, ?, ?, ?, ?, ?)",
+                [digest, name, by, at, len(items), include, seen],
+            )
+            frozen = self._one(database, digest)
+            assert frozen is not None
+            return frozen
+
+    def adopt(self, manifest: Mapping[str, Any], told: Mapping[str, Any]) -> Snapshot:
+        """Enters a snapshot of another workspace, whose files are here; `backend.store.adopting`
+        has checked both. The same again is the one that is there.
+        """
+        digest = str(told["digest"])
+        items = []
+        for item in manifest["items"]:
+            truth, offered = item.get("truth"), item.get("candidate")
+            mask = item["mask_sha256"]
+            paths: dict[str, Any] = {
+                "file": self._relative(item["sha256"]),
+                "mask": None if mask is None else self._relative(mask),
+                "truth": None if truth is None else self._relative(Path(truth).stem),
+            }
+            if offered is not None:
+                paths["candidate"] = {**offered, "mask": self._relative(offered["mask_sha256"])}
+            items.append({**item, **paths})
+        name, by, at = str(told.get("name")), str(told.get("by")), float(told.get("at") or now())
+        with self._connections.read() as database:
+            known = self._one(database, digest)
+        if known is None:
+            self._write(digest, {**manifest, "items": items})
         with self._connections.write() as database:
             database.execute(
                 "INSERT OR IGNORE INTO snapshots (digest, name, frozen_by, frozen_at, count)"
                 " VALUES (?, ?, ?, ?, ?)",
                 [digest, name, by, at, len(items)],
             )
-            frozen = self._one(database, digest)
-            assert frozen is not None
-            return frozen
+            adopted = self._one(database, digest)
+            assert adopted is not None
+            return adopted
 
     def all(self) -> list[Snapshot]:
         """Every snapshot, the newest first."""
@@ -224,12 +262,39 @@ def _meant(candidate: dict[str, Any] | None) -> list[Any]:
     return [[candidate[key] for key in ("mask_sha256", "method", "scores")]]
 
 
+def _tags_since(
+    database: Database, digest: str, seen: int, images: set[str]
+) -> dict[str, Any] | None:
+    """Which of these images' tags changed since the snapshot before; None for the first one.
+
+    A set that was frozen before has changed since the snapshot before its first freezing.
+    """
+    earlier = before(database, digest)
+    if earlier is None:
+        return None
+    known = database.execute("SELECT tags_seen FROM snapshots WHERE digest = ?", [digest])
+    upto = (known.fetchone() or [seen])[0]
+    net = [each for each in net_changes(database, earlier.mark, upto) if each.image in images]
+    return {
+        "snapshot": earlier.digest,
+        "name": earlier.name,
+        "first_tags": sum(each.first for each in net),
+        "changed": [
+            {"image": each.image, "before": list(each.before), "after": list(each.after)}
+            for each in net
+            if not each.first
+        ],
+    }
+
+
 def _chosen(
     database: Database, verdicts: Sequence[str], include: str, with_undecided: bool
 ) -> list[tuple]:
     """(name, digest, truth, mask, verdict, tags) an image, by name."""
     join, where = "JOIN", ""
-    if include == "tagged":
+    if include == EVERY:
+        join = "LEFT JOIN"
+    elif include == "tagged":
         join, where = "LEFT JOIN", " WHERE tags IS NOT NULL"
     elif with_undecided:
         join = "LEFT JOIN"
@@ -248,6 +313,8 @@ def _chosen(
 
 
 def _nothing(verdicts: Sequence[str], include: str, with_undecided: bool) -> StoreError:
+    if include == EVERY:
+        return StoreError("There is no image yet, so there is nothing to freeze. Add some first.")
     if include == "tagged":
         return StoreError("No image has a tag, so there is nothing to freeze. Tag some first.")
     if with_undecided:

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from sqlite_utils import Database
 
-from backend.store.queue import Filter, require_name
+from backend.store.filters import Filter
+from backend.store.orders import require_name
 from backend.store.scores import NAMES, column
 
 BINS = 100

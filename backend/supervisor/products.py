@@ -32,8 +32,12 @@ def take_products_in(workspace: "Workspace", job: "Job", folder: Path, word: Eve
     Answers with sentences about what was taken in and what was refused. May be repeated: the
     store keeps each candidate once. Raises TagmaskError with a sentence.
     """
+    from backend.intake.losses import RECIPE as LOSSES
+    from backend.intake.losses import take_in_losses
     from backend.intake.offering import labels_taken_in
     from backend.intake.scores import RECIPE, take_in_scores
+    from backend.intake.suggestions import RECIPE as SUGGEST
+    from backend.intake.suggestions import take_in_suggestions
 
     run = register(workspace, job, folder)
     weights = _weights(folder, word)
@@ -43,6 +47,10 @@ def take_products_in(workspace: "Workspace", job: "Job", folder: Path, word: Eve
         said = labels_taken_in(workspace, folder, run)
     if job.recipe == RECIPE:
         said = take_in_scores(workspace.store, folder, run).sentences()
+    if job.recipe == SUGGEST:
+        said = take_in_suggestions(workspace.store, folder, run).sentences()
+    if job.recipe == LOSSES:
+        said = take_in_losses(workspace.store, folder, run).sentences()
     metrics = word.get("metrics")
     workspace.store.runs.finish(
         run,

@@ -11,7 +11,8 @@ from backend.errors import DataError
 from backend.exchange.items import Item, Source
 from backend.exchange.sources import open_source
 from backend.images import encode_png
-from backend.intake import BATCH, method_of, read_scores, take_in_labels, take_in_source
+from backend.intake import method_of, read_scores, take_in_labels, take_in_source
+from backend.intake.data_sets import FILES_AT_ONCE
 from backend.labels import decode_labels, write_labels
 from backend.store import Store, create_store
 
@@ -226,7 +227,7 @@ def test_the_same_photograph_twice_is_one_image(store: Store, folder: Path) -> N
 
 
 def test_many_images_come_in_batches(store: Store, tmp_path: Path) -> None:
-    count = 2 * BATCH + 3
+    count = 2 * FILES_AT_ONCE + 3
     items = []
     for number in range(count):
         path = tmp_path / f"{number}.png"
@@ -236,7 +237,7 @@ def test_many_images_come_in_batches(store: Store, tmp_path: Path) -> None:
     source = Source("images", tmp_path, {}, items)
     done = take_in_source(store, source, origin="p", progress=lambda n, _: seen.append(n))
     assert (done.new, store.images.count()) == (count, count)
-    assert seen == [BATCH, 2 * BATCH, count]
+    assert seen == [FILES_AT_ONCE, 2 * FILES_AT_ONCE, count]
     assert all(store.files.intact(row.digest) for row in store.images.page(0, 999).rows)
 
 

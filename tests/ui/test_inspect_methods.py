@@ -16,11 +16,11 @@ import backend.torchvision_shim  # noqa: F401  (before any import of torchvision
 from backend.history import History, history_path, write_history
 from backend.images import encode_png
 from backend.inspection.methods.method import OUR_KINDS
+from backend.inspectors import KEPT_NETWORKS
 from backend.labels import encode_labels
 from backend.networks import CAFFE
 from backend.weights import KINDS, WeightsCard, classifiers, save
 from backend.workspace import Workspace
-from ui.inspectors import KEPT_NETWORKS
 
 CLASSES = ("cat", "dog")
 
@@ -270,7 +270,7 @@ def test_an_absent_classifier_is_listed_with_its_sentence_and_asking_for_it_says
 def test_an_absent_classifier_is_never_what_is_chosen_by_itself(
     client: TestClient, nowhere: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ui.choices.shipped", list)
+    monkeypatch.setattr("backend.inspectors.choices.shipped", list)
     client.app.state.context.inspectors._choices._shipped = None
     answer = client.post("/tagmask/api/inspect", json={"image": "image0"})
     assert answer.status_code == 400

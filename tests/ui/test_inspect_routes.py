@@ -149,7 +149,7 @@ def test_a_class_that_only_the_weights_know_can_be_looked_for(
 def test_an_id_borrowed_for_one_class_and_then_another_shows_each_its_own_map(
     client: TestClient, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ui.choices.shipped", list)
+    monkeypatch.setattr("backend.inspectors.choices.shipped", list)
     run = finished_run(workspace, ("train", "tram"))
 
     def look(tag: str) -> tuple[int, dict[str, tuple[dict, bytes]]]:
@@ -171,7 +171,7 @@ def test_an_id_borrowed_for_one_class_and_then_another_shows_each_its_own_map(
 def test_more_classes_than_a_mask_can_hold_leave_the_rest_out(
     client: TestClient, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ui.choices.shipped", list)
+    monkeypatch.setattr("backend.inspectors.choices.shipped", list)
     finished_run(workspace, tuple(f"kind {number}" for number in range(254)))
     options = client.get("/tagmask/api/inspect/options").json()
     assert sorted(each["id"] for each in options["classes"]) == list(range(1, 255))
@@ -258,7 +258,7 @@ def test_an_image_too_small_to_inspect_says_so_in_the_stream(
 def test_without_weights_the_sentence_says_what_to_do(
     client: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ui.choices.shipped", list)
+    monkeypatch.setattr("backend.inspectors.choices.shipped", list)
     client.app.state.context.inspectors._choices._shipped = None
     answer = client.post("/tagmask/api/inspect", json={"image": "image0"})
     assert answer.status_code == 400

@@ -11,10 +11,10 @@ import torch
 from fastapi.testclient import TestClient
 
 from backend.errors import SaliencyError
+from backend.inspectors.saliency_sources import SaliencySources
 from backend.networks import CAFFE, CamClassifier
 from backend.weights import WeightsCard, load, networks, save
 from backend.workspace import Workspace
-from ui.saliency_sources import SaliencySources
 from ui.server import build_app
 
 from .conftest import HEADERS

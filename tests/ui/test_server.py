@@ -13,7 +13,8 @@ from fastapi.testclient import TestClient
 import app
 from backend.errors import WorkspaceError
 from backend.workspace import Workspace
-from ui.security import Guard, host_name
+from ui.access import Access, host_name
+from ui.security import Guard
 from ui.server import build_app
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -109,7 +110,7 @@ def test_read_only_is_kept_by_the_server_and_still_lets_people_look(
 
 
 def test_a_name_rebound_to_this_machine_is_refused(workspace: Workspace) -> None:
-    with TestClient(build_app(workspace, allowed_hosts=app.LOCAL_NAMES)) as client:
+    with TestClient(build_app(workspace, access=Access(frozenset(app.LOCAL_NAMES)))) as client:
         assert client.get("/", headers={"Host": "127.0.0.1:7860"}).status_code == 200
         answer = client.get("/", headers={"Host": "rebound.example"})
     assert answer.status_code == 421
@@ -135,7 +136,7 @@ def test_a_host_headers_name_is_read_without_its_port(host: str, name: str) -> N
     assert host_name(host) == name
 
 
-def test_the_guard_lets_websockets_and_lifespan_pass() -> None:
+def test_the_guard_lets_lifespan_pass() -> None:
     passed = []
 
     async def inner(scope, receive, send) -> None:
@@ -143,7 +144,7 @@ def test_the_guard_lets_websockets_and_lifespan_pass() -> None:
 
     import anyio
 
-    anyio.run(Guard(inner, allowed_hosts=["nowhere"]), {"type": "lifespan"}, None, None)
+    anyio.run(Guard(inner, access=Access(frozenset({"nowhere"}))), {"type": "lifespan"}, None, None)
     assert passed == ["lifespan"]
 
 

@@ -4,18 +4,24 @@ import shutil
 import tempfile
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 from starlette.background import BackgroundTask
 from starlette.responses import FileResponse, JSONResponse, Response
 
 from backend.errors import StoreError
+from backend.exchange.duplicates import NEAR
 from backend.exchange.export import export_zip
 from backend.exchange.sources import open_source
+from backend.intake.duplicates import find_duplicates, hash_missing
 from backend.store import Snapshot
 from ui.context import Context
+
+SHOWN_GROUPS = 200
+SHOWN_ALIKE = 24
+LOOKED_AT_ONCE = 256
 
 Name = Annotated[str, Field(min_length=1, max_length=64)]
 
@@ -75,9 +81,42 @@ def router(context: Context) -> APIRouter:
         )
         return _snapshot_json(frozen) | {"new": frozen.digest not in before}
 
+    @routes.get("/duplicates")
+    def duplicates(within: Annotated[int, Query(ge=0, le=16)] = NEAR) -> dict[str, Any]:
+        """Images that are there twice: the same bytes under other names, and those alike."""
+        found = find_duplicates(store, within)
+        return {
+            "same": [
+                {"id": id, "name": name, "digest": digest, "also": [each.name for each in copies]}
+                for id, name, digest, copies in found.same[:SHOWN_GROUPS]
+            ],
+            "near": [
+                {
+                    "apart": group.apart,
+                    "images": [
+                        {"id": each.id, "name": each.name, "digest": each.digest}
+                        for each in group.images[:SHOWN_ALIKE]
+                    ],
+                    "count": len(group.images),
+                }
+                for group in found.near[:SHOWN_GROUPS]
+            ],
+            "same_count": len(found.same),
+            "near_count": len(found.near),
+            "unhashed": found.unhashed,
+        }
+
+    @routes.post("/duplicates")
+    def look() -> dict[str, Any]:
+        """Looks at some images that came before Tagmask kept hashes; how many are left."""
+        done = hash_missing(store, most=LOOKED_AT_ONCE)
+        return {"done": done, "unhashed": len(store.doubles.unhashed())}
+
     @routes.get("/snapshots/{digest}.zip")
-    def export(digest: str) -> Response:
-        """The snapshot in Pascal VOC layout; made for this answer and deleted after it."""
+    def export(
+        digest: str, format: Literal["voc", "coco", "label-studio", "cvat"] = "voc"
+    ) -> Response:
+        """The snapshot for another program; made for this answer and deleted after it."""
         try:
             snapshot = store.snapshots.get(digest)
         except StoreError as error:
@@ -85,9 +124,9 @@ def router(context: Context) -> APIRouter:
         folder = Path(tempfile.mkdtemp(prefix="tagmask-export-"))
         clean = BackgroundTask(shutil.rmtree, folder, ignore_errors=True)
         try:
-            packed = export_zip(
-                open_source(snapshot.path), folder / f"snapshot-{snapshot.digest[:12]}.zip"
-            )
+            name = f"snapshot-{snapshot.digest[:12]}"
+            name += "" if format == "voc" else f"-{format}"
+            packed = export_zip(open_source(snapshot.path), folder / f"{name}.zip", format)
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise

@@ -9,7 +9,7 @@ from starlette.responses import FileResponse, JSONResponse, Response
 from backend.errors import JobError
 from ui.calibration import read_calibration
 from ui.context import Context
-from ui.measured import PARTS, parts_of, read_parts, table_file
+from backend.measured import PARTS, parts_of, read_parts, table_file
 
 MOST_JOBS = 100
 WholeNumber = Annotated[int, Field(ge=1, le=2**53)]

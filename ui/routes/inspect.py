@@ -26,11 +26,11 @@ from backend.inspection import (
     stages_of,
     trained_with,
 )
+from backend.inspectors.choices import IMAGENET, Choice
 from backend.labels import decode_labels, encode_labels, resize_labels
 from backend.maps.crf import PRESETS
 from backend.store import Image
 from backend.weights.classifiers import number_tags
-from ui.choices import IMAGENET, Choice
 from ui.context import Context
 from ui.frames import frame, stage_frame
 from ui.tagging import Tagging

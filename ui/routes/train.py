@@ -12,7 +12,7 @@ from backend.errors import JobError
 from backend.launchers import trainer_command
 from backend.policies import POLICIES
 from backend.recipes import RecipeBook, option_words
-from backend.store import Job
+from backend.store import EVERY, Job
 from backend.supervisor import ensure_supervisor, held, resubmit
 from backend.supervisor.orders import as_typed, trainer_arguments
 from ui import after_training, train_names, train_pipeline
@@ -23,9 +23,19 @@ from ui.routes.files import MEDIA
 RUNNABLE = (
     "pipeline", "classify", "seenet", "oaa", "oaaplus", "ecsnet", "dcsp", "saliency", "segment",
     "dsrg", "sal", "labels", "fuse", "affinity", "scorer", "score",
+    "suggest", "losses",
 )  # fmt: skip
 TAGGED = "tagged"
+ALL = "every"
+# What is looked at where no snapshot was frozen before.
+WHOLE = {TAGGED: ("All tagged images", TAGGED), ALL: ("All images", EVERY)}
 MOST_JOBS = 100
+# What weights do in the recipes that cannot do without.
+NEEDS_WEIGHTS = {
+    "labels": "make candidates",
+    "suggest": "look for tags",
+    "losses": "look at the labels",
+}
 _WAKE_EVERY = 5.0
 # A frame's address carries its time: one that is made again after a resume has another.
 FOR_AN_HOUR = {"Cache-Control": "private, max-age=3600"}
@@ -37,9 +47,9 @@ Name = Annotated[str, Field(min_length=1, max_length=64)]
 
 
 class Order(BaseModel):
-    """A run that a person asks for. `data` is a snapshot's digest or "tagged" for every tagged
-    image as it is now; `options` are what differs from the preset's; `key` makes a repeated
-    request the same job."""
+    """A run that a person asks for. `data` is a snapshot's digest, "tagged" for every tagged image
+    as it is now or "every" for every image; `options` are what differs from the preset's; `key`
+    makes a repeated request the same job."""
 
     recipe: str
     data: str
@@ -115,7 +125,7 @@ def router(context: Context) -> APIRouter:
             "scorers": [{"id": one.id, "title": one.title} for one in context.inspectors.scorers()],
             "segmenters": train_names.segmenters(context),
             "scored": after_training.scored(context),
-            "read_only": context.read_only,
+            "read_only": not context.may_train,
         }
 
     @routes.get("/command")
@@ -130,18 +140,17 @@ def router(context: Context) -> APIRouter:
     def preview(order: str) -> dict[str, Any]:
         """What a run of this order (JSON of Order) would learn from, of a snapshot."""
         wanted = _order(order)
-        if wanted.data == TAGGED:
+        if wanted.data in WHOLE:
             raise JobError("Choose a snapshot to see how many images each rule takes.")
         return book.preview(_line(context, wanted, _words(context, book, wanted)))
 
     def queued(order: Order, words: list[str]) -> dict[str, Any]:
         # Better now than when its turn comes, behind the jobs of a day.
         book.check(_line(context, order, words))
-        if order.data == TAGGED:
+        if order.data in WHOLE:
+            called, include = WHOLE[order.data]
             now = time.strftime("%Y-%m-%d %H:%M")
-            snapshot = store.snapshots.freeze(
-                f"All tagged images, {now}", order.reviewer, include=TAGGED
-            )
+            snapshot = store.snapshots.freeze(f"{called}, {now}", order.reviewer, include=include)
         else:
             snapshot = store.snapshots.get(order.data)
         job = store.jobs.submit(
@@ -250,7 +259,7 @@ class _Supervision:
 def _line(context: Context, order: Order, words: list[str]) -> list[str]:
     """The trainer's arguments for an order, before its run and snapshot have their names."""
     data = "ALL-TAGGED-IMAGES"
-    if order.data != TAGGED:
+    if order.data not in WHOLE:
         data = context.store.snapshots.get(order.data).digest
     manifest = context.workspace.snapshots / data / "manifest.json"
     folder = context.workspace.runs / f"NUMBER-{order.recipe}"
@@ -285,8 +294,9 @@ def _words(context: Context, book: RecipeBook, order: Order) -> list[str]:
     ):
         if options.get(name) not in (None, ""):
             options[name] = named(context, str(options[name]))
-    if order.recipe == "labels" and options.get("weights") in (None, "", train_names.RANDOM):
-        raise JobError("Choose the weights that are to make candidates.")
+    wanted = NEEDS_WEIGHTS.get(order.recipe)
+    if wanted and options.get("weights") in (None, "", train_names.RANDOM):
+        raise JobError(f"Choose the weights that are to {wanted}.")
     if order.recipe == train_pipeline.RECIPE:
         options = train_pipeline.completed(context, recipes[order.recipe], options)
     if order.recipe in train_names.FROM_LABELS:

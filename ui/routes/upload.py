@@ -20,6 +20,7 @@ from backend.exchange.snapshot import is_manifest
 from backend.exchange.sources import Source, open_source
 from backend.intake import take_in_source
 from ui.context import Context
+from ui.who import named
 
 LARGEST_UPLOAD = 4 * 1024**3
 # A photograph is read into memory to be looked at; a zip is not.
@@ -55,7 +56,7 @@ def router(context: Context) -> APIRouter:
                 files = [file for file in form.getlist("files") if isinstance(file, UploadFile)]
                 if not files:
                     return _error("No file was sent.", 422)
-                reviewer = str(form.get("reviewer") or "reviewer")[:64]
+                reviewer = named(str(form.get("reviewer") or "reviewer")[:64])
                 taken = _Taking(context, f"upload by {reviewer}")
                 await run_in_threadpool(taken.take_all, files)
                 return JSONResponse(taken.report())

@@ -1,19 +1,26 @@
 // The Curate tab: a queue of candidate masks, judged by key or button, every decision kept.
-import { el, formatNumber, getJSON, onTabVisible, reviewer, session, tabVisible, toast, typing } from "./ui.js";
+import { el, formatNumber, getJSON, may, onTabVisible, reviewer, session, tabVisible, toast, typing } from "./ui.js";
 import { palette } from "./masks.js";
-import { Outbox } from "./curate/outbox.js";
-import { Pictures } from "./curate/pictures.js";
-import { MaskCanvas } from "./curate/canvas.js";
-import { Queue } from "./curate/queue.js";
+import { REPEATING } from "./curate/actions.js";
+import { Acts } from "./curate/acts.js";
+import { decideAll } from "./curate/batch.js";
+import { Bindings } from "./curate/bindings.js";
+import { Choices } from "./curate/choices.js";
+import { Comparing } from "./curate/comparing.js";
 import { detailsOf } from "./curate/details.js";
+import { nothing } from "./curate/empty.js";
 import { filterBar } from "./curate/filters.js";
-import { showKeys } from "./curate/keys.js";
-import { Layers } from "./curate/layers.js";
 import { Histogram } from "./curate/histogram.js";
+import { showKeys } from "./curate/keys.js";
+import { List, VERDICT } from "./curate/list.js";
+import { Outbox } from "./curate/outbox.js";
 import { Pressing } from "./curate/pressing.js";
+import { Progress } from "./curate/progress.js";
+import { Queue } from "./curate/queue.js";
+import { Stage } from "./curate/stage.js";
 import { Strip } from "./curate/strip.js";
 
-const VERDICT = { accept: "accepted", reject: "rejected", fix: "fixed", skip: "skipped", undecided: "undecided" };
+const SETTLED = 400;
 
 export async function mount(root) {
   const style = el("link", { rel: "stylesheet", href: "/tagmask/static/curate.css" });
@@ -25,23 +32,35 @@ export async function mount(root) {
 class CurateTab {
   constructor(root) {
     this.root = root;
-    this.pictures = new Pictures();
     this.queue = new Queue(() => this.render());
     this.pressing = new Pressing();
+    this.bindings = new Bindings();
     this.outbox = new Outbox(document.querySelector("#tm-header")?.dataset.id ?? "", {
       onChange: (waiting, problem, sent) => this.#outboxChanged(waiting, problem, sent),
-      onRefused: (entry, error) => { toast(`Not recorded: ${error.message}`, "bad"); this.refresh(); },
+      onRefused: (entry, error) => this.#refused(error),
     });
-    this.counts = null;
-    this.shown = null;
+    this.editing = false;
   }
+
+  get well() { return this.stage.well; }
+
+  get view() { return this.stage.view; }
+
+  get pictures() { return this.stage.pictures; }
 
   async start() {
     this.#layout();
+    this.bindings.onChange(() => this.#printKeys());
     document.addEventListener("keydown", (event) => this.#key(event));
     window.addEventListener("beforeunload", (event) => { if (this.outbox.entries.length) event.preventDefault(); });
+    window.addEventListener("tagmask:reviewer", () => { if (tabVisible("curate")) this.refresh(); });
     this.outbox.flush();
-    onTabVisible("curate", () => this.refresh());
+    onTabVisible("curate", async () => {
+      if (this.editing) return;
+      await this.refresh();
+      // What was drawn in an earlier visit and not saved is offered, once.
+      this.offered ??= import("./curate/editor/drafts.js").then(({ offerDrafts }) => offerDrafts(this));
+    });
   }
 
   /** Reads classes, runs, counts and the queue anew, staying on the candidate in view. */
@@ -51,53 +70,59 @@ class CurateTab {
       await Promise.race([this.outbox.flush(), new Promise((late) => setTimeout(late, 2000))]);
       this.setup = await getJSON("curate/setup");
       this.colours = palette(this.setup.classes);
-      this.filters.update(this.setup);
+      this.readOnly = this.setup.read_only || !may("reviewer");
+      this.filters.update({ ...this.setup, read_only: this.readOnly });
       this.histogram.update(this.setup);
-      this.setReadOnly(this.setup.read_only);
-      const [counts] = await Promise.all([
-        getJSON("curate/counts"),
+      this.choices.forget();
+      const [counts, { ages }] = await Promise.all([
+        getJSON("curate/counts"), getJSON("curate/pace", { reviewer: reviewer() }),
         this.queue.restart({}, this.queue.current?.id ?? null),
       ]);
-      this.counts = counts;
+      this.progress.update(counts, this.setup.classes, ages);
       this.render();
       this.histogram.refresh();
       this.strip.refresh(this.colours);
+      this.comparing.follow(this.queue.filters.order, this.readOnly);
     } catch (error) {
       this.fail(error);
     }
   }
 
   fail(error) {
-    this.message.replaceChildren(
+    this.stage.say(
       el("h2", {}, "The queue could not be read"),
       el("p", {}, error.message),
       el("button", { class: "tm-button", type: "button", onclick: () => this.refresh() }, "Try again"));
-    this.message.hidden = false;
-  }
-
-  setReadOnly(readOnly) {
-    for (const button of this.deciders) {
-      button.disabled = readOnly;
-      if (readOnly) button.title = "This workspace is open read-only";
-    }
-    this.readOnly = readOnly;
   }
 
   decide(verdict) {
     const row = this.queue.current;
     // Nobody judges a mask that was not on the screen; looking on without one is what Skip is for.
-    if (!row || this.readOnly || (verdict !== "skip" && this.ready !== row.id)) return;
-    this.#count(row.verdict, verdict);
-    row.verdict = verdict;
+    if (!row || this.readOnly || (verdict !== "skip" && this.stage.ready !== row.id)) return;
+    this.progress.decided(row.verdict, verdict);
+    this.queue.decided(row, verdict);
     row.reviewer = reviewer();
-    this.outbox.push("curate/decide", { candidate: row.id, digest: row.digest, verdict, reviewer: reviewer(), session: session() });
+    this.choices.decided(row);
+    // Who judges a share of their own says what they see there, whatever another drew of it.
+    const seen = this.queue.filters.assigned ? {} : { fixed: row.fixed_id };
+    this.outbox.push("curate/decide", { candidate: row.id, digest: row.digest, verdict, reviewer: reviewer(), session: session(), ...seen });
     this.said.textContent = `${row.image_name} ${VERDICT[verdict]}`;
     this.queue.go(this.queue.at + 1);
   }
 
   undo() {
-    if (this.readOnly) return;
-    this.outbox.push("curate/undo", { reviewer: reviewer(), session: session() });
+    if (!this.readOnly) this.outbox.push("curate/undo", { reviewer: reviewer(), session: session() });
+  }
+
+  flag() {
+    const row = this.queue.current;
+    if (!row || this.readOnly) return;
+    const flagged = !row.flagged;
+    this.queue.flagged(row, flagged);
+    this.outbox.push("curate/flag", { image: row.image_id, flagged, reviewer: reviewer(), session: session() });
+    this.choices.forget(row.image_id);
+    this.said.textContent = `${row.image_name} ${flagged ? "flagged" : "no longer flagged"}`;
+    this.render();
   }
 
   step(by) {
@@ -106,10 +131,38 @@ class CurateTab {
     this.queue.go(next);
   }
 
-  #count(from, to) {
-    if (!this.counts) return;
-    this.counts.verdicts[from] -= 1;
-    this.counts.verdicts[to] += 1;
+  /** Gives the well to the editor, which answers through `closed`; the desk's keys rest meanwhile. */
+  async edit() {
+    const row = this.queue.current;
+    if (!row || this.readOnly || this.editing || this.stage.ready !== row.id) return;
+    this.editing = true;
+    this.root.dataset.editing = "yes";
+    try {
+      // Fetched when it is asked for: who only judges never waits for it.
+      const { openEditor } = await import("./curate/editor/editor.js");
+      await openEditor(this);
+    } catch (error) {
+      this.closed(null);
+      toast(`The editor could not start: ${error.message}`, "bad");
+    }
+  }
+
+  /** The editor is done: `answer.row` is the fixed mask as the queue shows it; null where nothing was saved. */
+  closed(answer) {
+    if (!this.editing) return;
+    this.editing = false;
+    delete this.root.dataset.editing;
+    this.stage.restore();
+    const row = answer?.row;
+    if (!row) return this.render();
+    this.choices.forget(row.image_id);
+    // The mask that was drawn over is rejected with it, as replaced.
+    const drawnOver = this.queue.current;
+    if (drawnOver?.id === row.parent_id) this.queue.decided(drawnOver, "reject");
+    this.queue.fixed(row);
+    this.said.textContent = `${row.image_name} fixed`;
+    this.#countSoon();
+    return this.queue.go(this.queue.at + 1);
   }
 
   #outboxChanged(waiting, problem, sent) {
@@ -120,64 +173,103 @@ class CurateTab {
     if (sent && !waiting) {
       this.histogram.soon();
       this.strip.soon(this.colours);
+      this.#countSoon();
     }
-    if (sent?.entry.path !== "curate/undo") return;
-    const { decision, row } = sent.answer;
+    if (sent?.entry.path === "curate/undo") this.#undone(sent.answer);
+    if (sent?.entry.path === "curate/batch") this.#batched(sent);
+    if (sent?.entry.path === "people/revert") this.#reverted(sent.answer);
+  }
+
+  async #undone({ decision, row, count }) {
     if (!decision) {
       toast("There is nothing of yours left to undo.");
       return;
     }
+    this.choices.forget(row.image_id);
+    if (count > 1 || this.queue.filters.kept === "no") await this.refresh();
     this.queue.bring(row);
-    this.said.textContent = `Undone: ${row.image_name} is ${VERDICT[row.verdict]} again`;
-    getJSON("curate/counts").then((counts) => { this.counts = counts; this.#renderCounts(); }, () => {});
+    this.said.textContent = count > 1 ? `Undone: ${formatNumber(count)} decisions of a set` : `Undone: ${row.image_name} is ${VERDICT[row.verdict]} again`;
+    if (count > 1) toast(`${formatNumber(count)} decisions were taken back.`, "good");
+  }
+
+  /** What was brought back may belong elsewhere in the queue, or nowhere in it; it stays in view all the same. */
+  async #reverted({ event, row }) {
+    await this.refresh();
+    if (row) this.queue.bring(row);
+    this.said.textContent = `You ${event.says}`;
+  }
+
+  async #batched({ entry, answer }) {
+    await this.refresh();
+    toast(`${formatNumber(answer.count)} masks ${VERDICT[entry.body.verdict]}. ${this.bindings.shown("undo")} takes all of it back at once.`, "good");
+  }
+
+  async #refused(error) {
+    toast(`Not recorded: ${error.message}`, "bad");
+    await this.refresh();
+    // Somebody drew a newer mask than the one that was judged: that is what there is to look at.
+    if (error.body?.row) this.queue.open(error.body.row);
+  }
+
+  #countSoon() {
+    clearTimeout(this.counting);
+    this.counting = setTimeout(async () => {
+      const counts = await getJSON("curate/counts").catch(() => null);
+      // A verdict that was given meanwhile is counted here already and not there yet.
+      if (!counts || this.outbox.entries.length) return;
+      this.progress.update(counts, this.setup.classes);
+      this.#renderNumbers();
+    }, SETTLED);
   }
 
   #layout() {
-    const button = (label, key, title, act, kind = "") =>
-      el("button", { type: "button", class: `tm-button ${kind}`, title: `${title} (key ${key})`, onclick: act }, label, el("kbd", {}, key));
-    this.buttons = {
-      undo: button("Undo", "Z", "Take back your last decision", () => this.undo()),
-      reject: button("Reject", "X", "This mask is not good enough", () => this.decide("reject"), "danger"),
-      skip: button("Skip", "Space", "Leave it for later", () => this.decide("skip")),
-      accept: button("Accept", "A", "Keep this mask for training", () => this.decide("accept"), "primary"),
-    };
-    this.deciders = Object.values(this.buttons);
-    this.filters = filterBar((change) => this.#filter(change), this.queue.filters);
+    this.filters = filterBar({ filters: this.queue.filters, onChange: () => this.#filter(), onBatch: () => this.#decideAll() });
+    this.comparing = new Comparing({ element: this.filters.note, onDone: () => { this.choices.forget(); this.queue.restart({}, this.queue.current?.id).catch((error) => this.fail(error)); } });
     this.histogram = new Histogram({ filters: this.queue.filters, onTau: () => this.#tauMoved(), onStrip: () => this.#showStrip() });
     this.strip = new Strip({ filters: this.queue.filters, onOpen: (row) => this.queue.open(row) });
-    this.layers = new Layers((layer) => this.view.set({ layer }));
-    this.progress = el("div", { class: "cu-progress" });
-    this.list = el("ol", { class: "cu-list", "aria-label": "Queue of candidate masks", tabindex: "-1" });
+    this.choices = new Choices({ filters: this.queue.filters, onChoose: (row) => this.queue.choose(row), onTrouble: (error) => toast(error.message, "bad"), label: (id) => this.bindings.shown(id) });
+    this.stage = new Stage({ onReady: (row, picture) => this.#ready(row, picture), onFlag: () => this.flag(), onKeys: () => showKeys(this.bindings), label: (id) => this.bindings.shown(id) });
+    this.progress = new Progress();
+    this.list = new List((index) => this.queue.go(index));
     this.saving = el("span", { class: "cu-saving", role: "status" }, "");
+    this.acts = new Acts({ saving: this.saving, undo: () => this.undo(), edit: () => this.edit(), decide: (verdict) => this.decide(verdict), step: (by) => this.step(by) });
     this.said = el("span", { class: "tm-visually-hidden", role: "status", "aria-live": "polite" });
-    this.picture = el("canvas", { class: "cu-canvas", role: "img", "aria-label": "The photograph with its candidate mask", title: "Wheel zooms, drag moves, double-click fits" });
-    this.message = el("div", { class: "tm-empty cu-message", hidden: true });
-    this.view = new MaskCanvas(this.picture);
-    this.hide = el("button", { type: "button", class: "tm-button small quiet", "aria-pressed": "false", title: "Hide or show the mask (key H)", onclick: () => this.#toggle("hidden") }, "Hide mask", el("kbd", {}, "H"));
-    this.outline = el("button", { type: "button", class: "tm-button small quiet", "aria-pressed": "false", title: "Draw only the mask's outline (key O)", onclick: () => this.#toggle("outline") }, "Outline", el("kbd", {}, "O"));
-    this.opacity = el("input", { type: "range", min: 0.1, max: 1, step: 0.05, value: this.view.view.opacity, "aria-label": "Mask opacity", title: "Mask opacity (keys + and −)", oninput: () => this.view.set({ opacity: Number(this.opacity.value) }) });
     this.details = el("aside", { class: "cu-details", "aria-label": "About this candidate" });
     this.root.replaceChildren(
       el("div", { class: "cu" },
-        el("nav", { class: "cu-rail", "aria-label": "Queue" }, this.progress, this.filters.element, this.histogram.element, this.list),
-        el("section", { class: "cu-stage", "aria-label": "Candidate" },
-          el("div", { class: "cu-tools" }, this.hide, this.outline, this.layers.buttons, el("label", { class: "cu-opacity" }, el("span", {}, "Opacity"), this.opacity),
-            el("span", { class: "cu-gap" }),
-            el("button", { type: "button", class: "tm-button small quiet", title: "The map of keys (key ?)", onclick: showKeys }, "Keys", el("kbd", {}, "?"))),
-          el("div", { class: "cu-well" }, this.picture, this.layers.legend, this.message),
-          this.strip.element,
-          el("div", { class: "cu-acts" }, this.saving, el("span", { class: "cu-gap" }), this.buttons.undo, this.buttons.reject, this.buttons.skip, this.buttons.accept)),
+        el("nav", { class: "cu-rail", "aria-label": "Queue" }, this.progress.element, this.filters.element, this.histogram.element, this.list.element),
+        el("section", { class: "cu-stage", "aria-label": "Candidate" }, this.stage.tools, this.stage.well, this.choices.element, this.strip.element,
+          this.acts.element),
         this.details, this.said));
-    this.list.addEventListener("click", (event) => {
-      const item = event.target.closest("[data-index]");
-      if (item) this.queue.go(Number(item.dataset.index));
-    });
+    this.#printKeys();
   }
 
-  #filter(change) {
-    this.queue.restart(change).catch((error) => this.fail(error));
+  /** Prints on every button the key that presses it now. */
+  #printKeys() {
+    for (const button of this.root.querySelectorAll("[data-act]")) {
+      const key = this.bindings.shown(button.dataset.act);
+      button.querySelector("kbd")?.replaceChildren(key);
+      if (!button.dataset.layer) button.title = this.readOnly && button.dataset.act in this.acts.buttons ? "This workspace is open read-only" : `${button.dataset.title} (key ${key})`;
+    }
+    this.stage.printKeys();
+    this.choices.show(this.queue.current);
+  }
+
+  #filter() {
+    this.choices.forget();
+    this.queue.restart({}).catch((error) => this.fail(error));
+    this.comparing.follow(this.queue.filters.order, this.readOnly);
     this.histogram.soon();
     this.strip.refresh(this.colours);
+  }
+
+  async #decideAll() {
+    try {
+      await this.outbox.flush();
+      await decideAll({ filters: this.queue.filters, colours: this.colours, onDecide: (verdict, filter, digest) => this.outbox.push("curate/batch", { filter, digest, verdict, reviewer: reviewer(), session: session() }) });
+    } catch (error) {
+      toast(error.message, "bad");
+    }
   }
 
   #tauMoved() {
@@ -190,151 +282,65 @@ class CurateTab {
     this.strip.refresh(this.colours);
   }
 
-  #toggle(name) {
-    this.view.set({ [name]: !this.view.view[name] });
-    const button = name === "hidden" ? this.hide : this.outline;
-    button.setAttribute("aria-pressed", String(this.view.view[name]));
-  }
-
   render() {
-    this.#renderPicture();
-    this.#renderCounts();
-    this.#renderList();
-  }
-
-  #renderPicture() {
+    if (this.editing) return;
     const row = this.queue.current;
-    this.message.hidden = Boolean(row);
-    if (!row) {
-      this.shown = this.ready = null;
-      this.#allow();
-      this.view.show(null);
-      this.layers.show(null);
-      this.details.replaceChildren();
-      this.message.replaceChildren(...this.#nothing());
-      return;
-    }
-    const entry = this.pictures.get(row);
-    for (const next of this.queue.upcoming) this.pictures.get(next);
-    if (this.shown !== row.id) {
-      this.shown = row.id;
-      this.ready = null;
-      const show = (picture) => {
-        if (this.shown !== row.id) return;
-        this.ready = row.id;
-        this.#allow();
-        this.message.hidden = true;
-        this.view.show(picture, this.colours);
-        this.layers.show(picture);
-        this.#describe(row, picture.labels);
-        this.strip.mark(row.id);
-        this.root.dataset.shown = row.id;
-      };
-      if (entry.ready) {
-        show(entry.ready);
-      } else {
-        this.#describe(row, null);
-        this.view.show(null);
-        this.layers.show(null);
-        entry.promise.then(show, (error) => this.#missing(row, error));
-      }
-      this.#allow();
+    if (row) {
+      const picture = this.stage.show(row, this.colours);
+      this.stage.ahead(this.queue.upcoming);
+      this.#describe(row, picture?.labels ?? null);
     } else {
-      this.#describe(row, entry.ready?.labels ?? null);
+      this.stage.say(...nothing(this.queue, this.progress.counts));
+      this.details.replaceChildren();
     }
+    this.choices.show(row);
+    this.#allow();
+    this.#renderNumbers();
+    this.list.render(this.queue);
   }
 
-  /** What is known of a candidate, the scores still explained where they were before. */
+  /** The mask is on the screen: only now can it be judged. */
+  #ready(row, picture) {
+    this.#allow();
+    this.#describe(row, picture.labels);
+    this.strip.mark(row.id);
+    this.root.dataset.shown = row.id;
+  }
+
+  /** What is known of a candidate; what stood open before stays open. */
   #describe(row, labels) {
-    const explained = this.details.querySelector(".cu-about")?.open ?? false;
-    this.details.replaceChildren(...detailsOf(row, this.setup, labels, explained));
+    const open = { explained: this.details.querySelector(".cu-about")?.open ?? false, history: this.details.querySelector(".cu-history")?.open ?? false };
+    this.details.replaceChildren(...detailsOf(row, this.setup, labels, open, { onRevert: (path, body) => this.outbox.push(path, body) }));
   }
 
-  /** Accept and Reject wait until the mask is on the screen. */
   #allow() {
     const row = this.queue.current;
-    const off = !row || Boolean(this.readOnly);
-    this.buttons.skip.disabled = off;
-    this.buttons.accept.disabled = this.buttons.reject.disabled = off || this.ready !== row.id;
+    this.acts.allow({ row, ready: this.stage.ready, readOnly: Boolean(this.readOnly) });
+    this.stage.flag.disabled = !row || Boolean(this.readOnly);
   }
 
-  /** The picture did not come: says so where it would be, and asks again while it is waited for. */
-  #missing(row, error) {
-    if (this.shown !== row.id) return;
-    this.message.replaceChildren(
-      el("h2", {}, "This picture could not be loaded"),
-      el("p", {}, `${error.message} It is asked for again every few seconds; until it is here it can be skipped, but not judged.`));
-    this.message.hidden = false;
-    setTimeout(() => {
-      if (this.shown !== row.id || this.ready === row.id) return;
-      this.pictures.get(row).promise.then((picture) => {
-        if (this.shown !== row.id) return;
-        this.shown = null;
-        this.#renderPicture();
-      }, (again) => this.#missing(row, again));
-    }, 2500);
-  }
-
-  #nothing() {
-    const { verdict, tag, run, query, min_score: min, max_score: max } = this.queue.filters;
-    const narrowed = tag !== null || run !== null || query || min !== null || max !== null;
-    if (!this.counts) return [el("div", { class: "tm-skeleton cu-loading" })];
-    if (!this.counts.total) {
-      return [el("h2", {}, "No candidate masks yet"), el("p", {}, "Open an image in Inspect and press “Offer as candidate”, or let finished weights propose masks for every image: Train, then “Make candidates”.")];
-    }
-    if (!narrowed && verdict === "undecided") {
-      return [el("h2", {}, "Every candidate is decided"), el("p", {}, `${formatNumber(this.counts.verdicts.accept)} accepted, ${formatNumber(this.counts.verdicts.reject)} rejected, ${formatNumber(this.counts.verdicts.skip)} skipped. Freeze the accepted set in Train and train again.`)];
-    }
-    if (this.queue.rows.length && verdict === "undecided") {
-      return [el("h2", {}, "Every candidate under these filters is decided"), el("p", {}, "Loosen a filter on the left to go on with others.")];
-    }
-    return [el("h2", {}, "Nothing matches these filters"), el("p", {}, "Loosen a filter on the left; the queue shows what is left at once.")];
-  }
-
-  #renderCounts() {
-    if (!this.counts) return;
-    const { total, verdicts } = this.counts;
-    const part = (verdict, label) => el("span", { class: `cu-count ${verdict}`, title: `${formatNumber(verdicts[verdict])} of ${formatNumber(total)} candidates are ${VERDICT[verdict]}`, dataset: { verdict } }, el("b", {}, formatNumber(verdicts[verdict])), ` ${label}`);
-    const kept = verdicts.accept + verdicts.fix;
-    const bar = (name, value) => el("i", { class: name, style: { flexGrow: value } });
-    this.progress.replaceChildren(
-      el("div", { class: "cu-bar", role: "img", "aria-label": `${total - verdicts.undecided} of ${total} decided` }, bar("accept", kept), bar("reject", verdicts.reject), bar("skip", verdicts.skip), bar("undecided", verdicts.undecided)),
-      el("div", { class: "cu-counts" }, part("undecided", "left"), part("accept", "accepted"), part("reject", "rejected"), part("skip", "skipped")));
-  }
-
-  #renderList() {
-    const from = Math.max(0, this.queue.at - 20);
-    const rows = this.queue.rows.slice(from, this.queue.at + 60);
-    this.list.replaceChildren(...rows.map((row, i) => this.#item(row, from + i)));
-    this.list.querySelector('[aria-current="true"]')?.scrollIntoView({ block: "nearest" });
-  }
-
-  #item(row, index) {
-    const current = index === this.queue.at;
-    return el("li", {},
-      el("button", { type: "button", class: "cu-item", "aria-current": String(current), dataset: { index, id: row.id }, title: `${row.image_name}: ${row.why}` },
-        el("img", { src: `/tagmask/thumbs/${row.image_digest}?side=96`, alt: "", loading: "lazy", width: 40, height: 40 }),
-        el("span", { class: "cu-item-text" }, el("span", { class: "cu-name" }, row.image_name), el("span", { class: "tm-faint" }, row.why)),
-        row.verdict === "undecided" ? null : el("span", { class: `cu-dot ${row.verdict}`, title: VERDICT[row.verdict], "aria-label": VERDICT[row.verdict] })));
+  #renderNumbers() {
+    const { filters, left, total } = this.queue;
+    this.progress.render(filters.verdict === "undecided" ? left : null);
+    this.filters.count(filters.verdict === "all" ? total : left);
   }
 
   #key(event) {
-    if (!tabVisible("curate") || typing(event) || this.pressing.takes(event) || event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
-    const acts = {
-      a: () => this.decide("accept"), x: () => this.decide("reject"), " ": () => this.decide("skip"), z: () => this.undo(),
-      ArrowRight: () => this.step(1), ArrowDown: () => this.step(1), ArrowLeft: () => this.step(-1), ArrowUp: () => this.step(-1),
-      h: () => this.#toggle("hidden"), o: () => this.#toggle("outline"), r: () => this.layers.toggle("reference"), d: () => this.layers.toggle("difference"),
-      "+": () => this.#fade(0.05), "=": () => this.#fade(0.05), "-": () => this.#fade(-0.05), "?": showKeys,
-    };
-    const act = acts[event.key.length === 1 ? event.key.toLowerCase() : event.key];
-    if (!act || (event.repeat && !event.key.startsWith("Arrow") && !"+=-".includes(event.key))) return;
+    if (this.editing || !tabVisible("curate") || typing(event) || this.pressing.takes(event) || event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
+    const action = this.bindings.actionOf(event);
+    if (!action || (event.repeat && !REPEATING.has(action))) return;
     event.preventDefault();
-    act();
+    this.#act(action);
   }
 
-  #fade(by) {
-    const opacity = Math.min(1, Math.max(0.1, this.view.view.opacity + by));
-    this.opacity.value = opacity;
-    this.view.set({ opacity });
+  #act(action) {
+    const acts = {
+      accept: () => this.decide("accept"), reject: () => this.decide("reject"), skip: () => this.decide("skip"),
+      edit: () => this.edit(), undo: () => this.undo(), flag: () => this.flag(), next: () => this.step(1), previous: () => this.step(-1),
+      hide: () => this.stage.toggle("hide"), outline: () => this.stage.toggle("outline"), more: () => this.stage.fade(0.05), less: () => this.stage.fade(-0.05),
+      reference: () => this.stage.layers.toggle("reference"), difference: () => this.stage.layers.toggle("difference"), keys: () => showKeys(this.bindings),
+    };
+    if (action.startsWith("choose")) this.choices.choose(Number(action.slice("choose".length)));
+    else acts[action]();
   }
 }

@@ -1,9 +1,12 @@
 // The Data tab: what is in the workspace, its images and tags, what to bring in and take out.
 import { el, formatNumber, getJSON, onTabVisible } from "./ui.js";
 import { imageTable } from "./data/images.js";
+import { duplicateBox } from "./data/duplicates.js";
 import { importBox } from "./data/import.js";
 import { snapshotBox } from "./data/snapshots.js";
 import { classBox } from "./data/classes.js";
+import { transferBox } from "./data/transfers.js";
+import { peopleBox } from "./people/box.js";
 
 export async function mount(root) {
   const style = el("link", { rel: "stylesheet", href: "/tagmask/static/data.css" });
@@ -24,16 +27,19 @@ export async function mount(root) {
     classes.show(summary.classes, summary.images, summary.read_only);
     table.setClasses(summary.classes, summary.read_only);
     snapshots.setReadOnly(summary.read_only);
-    bring.setReadOnly(summary.read_only);
-    await Promise.all([table.load(), snapshots.load()]);
+    for (const each of [bring, transfers, duplicates]) each.setReadOnly(summary.read_only);
+    await Promise.all([table.load(), snapshots.load(), people.load(), transfers.load(), duplicates.load()]);
   };
-  const bring = importBox(refresh);
-  const snapshots = snapshotBox();
+  const transfers = transferBox(refresh);
+  const bring = importBox(refresh, transfers.load);
+  const snapshots = snapshotBox(transfers.load);
+  const duplicates = duplicateBox((on) => { table.element.hidden = on; duplicates.view.hidden = !on; });
+  const people = peopleBox();
   const classes = classBox(refresh, (id) => table.filter(id));
   root.replaceChildren(
     el("div", { class: "da" },
-      el("aside", { class: "da-side" }, numbers, place, bring.element, snapshots.element, classes.element),
-      table.element));
+      el("aside", { class: "da-side" }, numbers, place, bring.element, transfers.element, snapshots.element, duplicates.element, people.element, classes.element),
+      table.element, duplicates.view));
   onTabVisible("data", refresh);
 }
 

@@ -1,5 +1,7 @@
 // The line at the top: wordmark, workspace, reviewer, theme.
-import { el, reviewer, setReviewer } from "./ui.js";
+import { el, login, reviewer, setReviewer } from "./ui.js";
+import { followTabs } from "./tabs.js";
+import { loginChip, watchLogin } from "./login/chip.js";
 
 const THEME = "tagmask.theme";
 const CHOICES = [
@@ -50,9 +52,11 @@ export function mount(root) {
     el("div", { class: "tm-header-gap" }),
     el("div", { class: "tm-workspace", title: "The workspace that is open" }, root.dataset.workspace),
     root.dataset.readOnly === "yes" ? el("span", { class: "tm-badge warn", title: "Look, compare, move sliders; nothing can be changed" }, "read-only") : null,
-    name,
+    login() ? loginChip(login()) : name,
     el("div", { class: "tm-theme", role: "group", "aria-label": "Theme" }, buttons),
   ];
   root.replaceChildren(...parts.filter(Boolean));
   choose(theme);
+  followTabs();
+  watchLogin();
 }

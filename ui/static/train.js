@@ -1,5 +1,5 @@
 // The Train tab: a form, the jobs, and one job in view; all of it polled from the store.
-import { el, getJSON, onTabVisible, tabVisible } from "./ui.js";
+import { el, getJSON, may, onTabVisible, tabVisible } from "./ui.js";
 import { active, Detail } from "./train/detail.js";
 import { Form } from "./train/form.js";
 import { JobList } from "./train/jobs.js";
@@ -25,7 +25,7 @@ class TrainTab {
     this.polling = false;
     this.form = new Form({ workspace, onQueued: (job) => this.pick(job), onFrozen: () => this.refresh() });
     this.list = new JobList((id) => this.pick(id));
-    this.detail = new Detail({ onChange: (id) => this.pick(id), readOnly: header?.dataset.readOnly === "yes" });
+    this.detail = new Detail({ onChange: (id) => this.pick(id), readOnly: header?.dataset.readOnly === "yes" || !may("trainer") });
     this.banner = el("p", { class: "tr-banner", role: "status", hidden: true });
     this.empty = el("div", { class: "tm-empty tr-empty", hidden: true },
       el("h2", {}, "No runs yet"),

@@ -56,8 +56,11 @@ async function send(url, options) {
 async function parsed(response) {
   const body = await response.json().catch(() => null);
   if (response.ok && body !== null) return body;
+  if (response.status === 401) window.dispatchEvent(new CustomEvent("tagmask:logged-out"));
   const error = new Error(body?.error ?? `The server answered ${response.status} without a reason. Its terminal says more.`);
   error.status = response.status;
+  // What the server says beside its sentence, such as who has the image or which mask is newer.
+  error.body = body;
   throw error;
 }
 
@@ -146,9 +149,21 @@ export function showTab(name) {
 
 const REVIEWER = "tagmask.reviewer";
 
-/** The reviewer's name as kept in this browser; "reviewer" until one is given. */
+/** Who is logged in, {name, role, how: "password" or "proxy"}; null where nobody has to log in. */
+export function login() {
+  const found = document.querySelector('meta[name="tagmask-login"]');
+  return found && { name: found.content, role: found.dataset.role, how: found.dataset.how };
+}
+
+/** Whether whoever looks at the page has this role or more: "viewer", "reviewer", "trainer". The server decides again. */
+export function may(role) {
+  const roles = ["viewer", "reviewer", "trainer"];
+  return roles.indexOf(login()?.role ?? "trainer") >= roles.indexOf(role);
+}
+
+/** The login's name, else the one kept in this browser; "reviewer" until one is given. */
 export function reviewer() {
-  return localStorage.getItem(REVIEWER) || "reviewer";
+  return login()?.name ?? (localStorage.getItem(REVIEWER) || "reviewer");
 }
 
 /** Keeps the reviewer's name and tells the page through the window event `tagmask:reviewer`. */

@@ -194,12 +194,12 @@ def test_an_empty_queue_is_an_empty_page(store: Store) -> None:
 
 def test_no_query_of_the_queue_sorts_every_candidate(full: Store) -> None:
     """Each order but random is read off an index, so a page costs what is on it."""
-    from backend.store.queue import _ordering
+    from backend.store.orders import Order, ordering
 
     with full.connections.read() as database:
-        for order in ("score", "best", "fine", "disagreement", "newest"):
+        for order in ("score", "best", "fine", "disagreement", "methods", "newest"):
             plan = database.execute(
                 "EXPLAIN QUERY PLAN SELECT c.id FROM candidates AS c WHERE c.verdict = 'undecided'"
-                f" ORDER BY {_ordering(order, 0)} LIMIT 50"
+                f" ORDER BY {ordering(Order(order))} LIMIT 50"
             ).fetchall()
             assert not any("TEMP B-TREE" in step[3] for step in plan), (order, plan)

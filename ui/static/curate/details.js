@@ -1,5 +1,7 @@
 // What is known of a candidate: tags, why it is here, scores explained, where it comes from.
-import { el, formatNumber, getJSON } from "../ui.js";
+import { el, formatNumber, getJSON, toast } from "../ui.js";
+import { editingNote } from "../people/editing.js";
+import { flagMark } from "./list.js";
 import { shares } from "../masks.js";
 
 // What each score is, its range, and which way is good.
@@ -11,8 +13,8 @@ const SCORES = {
   SF: ["Fine score", "P × CD, the whole mask judged by the scorer network, 0 to 1; higher is better."],
 };
 
-/** Elements for the details panel; `labels` may still be null while the mask loads; `explained`: the scores' sentences stand open. */
-export function detailsOf(row, setup, labels, explained) {
+/** Elements for the details panel; `labels` may still be null while the mask loads; `open`: the scores' sentences, the history stand open. */
+export function detailsOf(row, setup, labels, { explained, history }, { onRevert }) {
   const known = new Map(setup.classes.map((each) => [each.id, each]));
   const chip = (id) => {
     const { name, colour } = known.get(id) ?? { name: `class ${id}`, colour: "#888888" };
@@ -22,7 +24,9 @@ export function detailsOf(row, setup, labels, explained) {
   return [
     el("header", {},
       el("h2", { title: row.image_name }, row.image_name),
+      row.flagged ? flagMark() : null,
       row.verdict === "undecided" ? null : el("span", { class: `tm-badge ${tone(row.verdict)}`, title: row.reviewer ? `by ${row.reviewer}` : null }, `${row.verdict}${row.reviewer ? ` · ${row.reviewer}` : ""}`)),
+    editingNote(row.image_id),
     section("Tags", row.tags.length ? el("div", { class: "cu-chips" }, row.tags.map(chip)) : el("p", { class: "tm-faint" }, "No tags yet.")),
     section("In the mask", inMask.length
       ? el("table", { class: "tm-table" }, inMask.map(([id, share]) => el("tr", {}, el("td", {}, chip(id)), el("td", { class: "number", title: "Share of the image's pixels" }, `${formatNumber(100 * share, 1)} %`))))
@@ -31,7 +35,24 @@ export function detailsOf(row, setup, labels, explained) {
     section("Why here", el("p", {}, capital(row.why))),
     section("Made by", el("p", {}, row.method), el("p", { class: "tm-faint tm-mono", title: "sha256 of the mask that a decision names" }, `mask ${row.digest.slice(0, 12)}`),
       el("p", { class: "tm-faint" }, `${row.width} × ${row.height} pixels`)),
+    historySection(row, history, onRevert),
   ];
+}
+
+/** Who did what to this image, read when it is opened. */
+function historySection(row, open, onRevert) {
+  const place = el("div", {});
+  const show = async () => {
+    if (!node.open || place.childElementCount) return;
+    try {
+      const { historyOf } = await import("./history.js");
+      place.replaceChildren(await historyOf(row, { onRevert }));
+    } catch (error) {
+      toast(`The history could not be read: ${error.message}`, "bad");
+    }
+  };
+  const node = el("details", { class: "cu-earlier cu-history", open, ontoggle: show }, el("summary", {}, "History of this image"), place);
+  return node;
 }
 
 function scoresOf(row) {

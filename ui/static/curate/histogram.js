@@ -1,5 +1,6 @@
 // A score over the candidates under the filter: bars, and tau as a line that is dragged or moved by arrow keys.
 import { el, formatNumber, getJSON, toast } from "../ui.js";
+import { asked } from "./address.js";
 import { readTau, SCORES, TAU, writeTau } from "./tau.js";
 
 const STEP = 0.01;
@@ -54,9 +55,9 @@ export class Histogram {
     clearTimeout(this.waiting);
     if (this.element.hidden) return;
     const turn = ++this.asked;
-    const { verdict, tag, run, min_score, max_score, query, by } = this.filters;
+    const { by } = this.filters;
     try {
-      const found = await getJSON("curate/histogram", { verdict, tag, run, min_score, max_score, query, by });
+      const found = await getJSON("curate/histogram", { ...asked(this.filters), by });
       if (turn !== this.asked) return;
       this.counts = found.counts;
       this.without = found.without;

@@ -36,18 +36,18 @@ export function compared(labels, reference, alone = false) {
 
 /** The buttons that choose a layer, and the legend of the one that is chosen. */
 export class Layers {
-  /** `onChange(layer)` hears "mask", "reference" or "difference". */
-  constructor(onChange) {
-    this.onChange = onChange;
+  /** `onChange(layer)` hears "mask", "reference" or "difference"; `label(id)` prints an action's key. */
+  constructor(onChange, label) {
+    Object.assign(this, { onChange, label });
     this.layer = "mask";
     this.picture = null;
-    const button = (layer, label, key, title) => el("button", {
-      type: "button", class: "tm-button small quiet", "aria-pressed": "false", disabled: true, dataset: { layer, title: `${title} (key ${key})` },
+    const button = (layer, name, title) => el("button", {
+      type: "button", class: "tm-button small quiet", "aria-pressed": "false", disabled: true, dataset: { act: layer, layer, title },
       onclick: () => this.toggle(layer),
-    }, label, el("kbd", {}, key));
+    }, name, el("kbd", {}));
     this.buttons = [
-      button("reference", "Reference", "R", "Show the reference mask that the scores compare with"),
-      button("difference", "Disagreement", "D", "Show where the mask and its reference disagree"),
+      button("reference", "Reference", "Show the reference mask that the scores compare with"),
+      button("difference", "Disagreement", "Show where the mask and its reference disagree"),
     ];
     this.legend = el("div", { class: "cu-legend", role: "status", hidden: true });
   }
@@ -66,12 +66,17 @@ export class Layers {
     this.#tell();
   }
 
+  /** Says anew which keys there are. */
+  printKeys() {
+    this.#tell();
+  }
+
   #tell() {
     const has = Boolean(this.picture?.reference);
     for (const button of this.buttons) {
       button.disabled = !has;
       button.setAttribute("aria-pressed", String(has && button.dataset.layer === this.layer));
-      button.title = has || !this.picture ? button.dataset.title : (this.picture.trouble ?? NONE);
+      button.title = has || !this.picture ? `${button.dataset.title} (key ${this.label(button.dataset.layer)})` : (this.picture.trouble ?? NONE);
     }
     this.legend.hidden = !has || this.layer === "mask";
     if (!this.legend.hidden) this.legend.replaceChildren(...legend(this.picture, this.layer));

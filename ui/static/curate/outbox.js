@@ -1,16 +1,17 @@
 // Decisions on their way to the server. Each is kept in this browser until the server has it on disk,
 // so that a broken connection, a closed tab or a restarted app loses none; sent in order, one at a time.
-import { api } from "../ui.js";
+import { api, login } from "../ui.js";
 
 const PREFIX = "tagmask.outbox.";
 const RETRY_MS = [500, 1000, 2000, 4000, 8000];
-// These say "not now" or "not here" (a read-only app, another address), not that the act itself is wrong.
-const NOT_NOW = [403, 408, 421, 429];
+// These say "not now" or "not here" (a login that ended, a read-only app, another address), not that the act itself is wrong.
+const NOT_NOW = [401, 403, 408, 421, 429];
 
 export class Outbox {
   /** `workspace`, its id, keeps apart what belongs to different workspaces; `onChange(waiting, problem)`; `onRefused(entry, error)`. */
   constructor(workspace, { onChange, onRefused }) {
-    this.key = PREFIX + workspace;
+    // What somebody else did in this browser waits until they log in again: it is not ours to send.
+    this.key = PREFIX + workspace + (login() ? `@${login().name}` : "");
     this.onChange = onChange;
     this.onRefused = onRefused;
     this.sending = null;

@@ -1,5 +1,6 @@
 // The candidates in review order: pages from the server as they are needed, and where we stand.
 import { getJSON } from "../ui.js";
+import { asked, readFilters } from "./address.js";
 
 const PAGE = 50;
 const AHEAD = 10;
@@ -7,16 +8,19 @@ const AHEAD = 10;
 export class Queue {
   constructor(onChange) {
     this.onChange = onChange;
-    this.filters = { order: "score", seed: 1, by: "SF", tau: 0.55, verdict: "undecided", tag: null, run: null, min_score: null, max_score: null, query: "" };
+    this.filters = { by: "SF", tau: 0.55, ...readFilters() };
     this.rows = [];
     this.total = 0;
+    this.left = 0;
     this.at = 0;
+    this.chosen = null;
     this.loading = null;
     this.generation = 0;
   }
 
+  /** What is looked at: the row where we stand, or another mask of the same image that was chosen in its place. */
   get current() {
-    return this.rows[this.at] ?? null;
+    return this.chosen ?? this.rows[this.at] ?? null;
   }
 
   get upcoming() {
@@ -30,8 +34,9 @@ export class Queue {
     const page = await this.#page(0);
     if (generation !== this.generation) return;
     this.rows = page.rows;
-    this.total = page.total;
+    this.total = this.left = page.total;
     this.complete = page.rows.length < PAGE;
+    this.chosen = null;
     this.at = Math.max(0, this.rows.findIndex((row) => row.id === keep));
     this.onChange();
   }
@@ -42,9 +47,18 @@ export class Queue {
     if (index >= this.rows.length && !this.complete) await this.#more();
     if (index > this.rows.length || (index === this.rows.length && !this.#passable())) return false;
     this.at = index;
+    this.chosen = null;
     this.onChange();
     if (this.rows.length - index < AHEAD) this.#more();
+    if (index === this.rows.length) this.#again();
     return true;
+  }
+
+  /** Looks at another mask of the same image without leaving the place in the queue. */
+  choose(row) {
+    const known = this.rows.find((each) => each.id === row.id) ?? row;
+    this.chosen = known === this.rows[this.at] ? null : known;
+    this.onChange();
   }
 
   /** Takes the server's word of a row, after an undo, and goes to it; one that is not known is put where we stand. */
@@ -59,7 +73,40 @@ export class Queue {
     const known = this.rows.findIndex((each) => each.id === row.id);
     if (known >= 0) this.at = known;
     else this.rows.splice(this.at, 0, { ...row, brought: true });
+    this.chosen = null;
     this.onChange();
+  }
+
+  /** Keeps count of a verdict that was given or taken back, and drops what it takes out of the view. */
+  decided(row, verdict) {
+    const before = this.#matches(row);
+    row.verdict = verdict;
+    this.left += Number(this.#matches(row)) - Number(before);
+    if (this.filters.kept !== "no" || !["accept", "fix"].includes(verdict)) return;
+    const others = (each, i) => i > this.at && each.image_id === row.image_id && each.id !== row.id && each.verdict === "undecided";
+    this.left -= this.rows.filter(others).length;
+    this.rows = this.rows.filter((each, i) => !others(each, i));
+  }
+
+  /** An image was flagged or is no longer: so are all its rows here. */
+  flagged(row, flagged) {
+    const before = this.#matches(row);
+    for (const each of [row, ...this.rows]) if (each.image_id === row.image_id) each.flagged = flagged;
+    this.left += Number(this.#matches(row)) - Number(before);
+  }
+
+  /** A person drew a mask of the image: every row of it here knows. */
+  fixed(row) {
+    for (const each of this.rows) if (each.image_id === row.image_id) each.fixed_id = row.id;
+    if (this.filters.kept === "no") this.rows = this.rows.filter((each, i) => i <= this.at || each.image_id !== row.image_id);
+  }
+
+  /** Does a row still belong into the view, as far as a decision or a flag can change it? */
+  #matches(row) {
+    const { verdict, flagged, kept } = this.filters;
+    if (verdict !== "all" && row.verdict !== verdict) return false;
+    if (flagged !== null && row.flagged !== (flagged === "yes")) return false;
+    return kept !== "no" || (!["accept", "fix"].includes(row.verdict) && row.fixed_id === null);
   }
 
   // One past the last row is the "all done" place, reached by deciding, not by the arrow keys.
@@ -72,21 +119,36 @@ export class Queue {
     const generation = this.generation;
     this.loading ??= (async () => {
       // Rows decided since they were loaded no longer match, so the next page begins that much earlier.
-      const { verdict } = this.filters;
       // One that was brought here may have its place behind that: counted, it would push another out.
-      const matching = this.rows.filter((row) => !row.brought && (verdict === "all" || row.verdict === verdict)).length;
+      const matching = this.rows.filter((row) => !row.brought && this.#matches(row)).length;
       const page = await this.#page(matching);
       if (generation !== this.generation) return;
       const known = new Map(this.rows.map((row) => [row.id, row]));
       for (const row of page.rows) if (known.has(row.id)) known.get(row.id).brought = false;
       this.rows.push(...page.rows.filter((row) => !known.has(row.id)));
+      this.total = page.total;
       this.complete = page.rows.length < PAGE;
       this.onChange();
     })().finally(() => { this.loading = null; });
     return this.loading;
   }
 
+  /** At the end: others decide as well, and what they moved may have slipped between two pages. */
+  async #again() {
+    const generation = this.generation;
+    const page = await this.#page(0).catch(() => null);
+    if (!page || generation !== this.generation) return;
+    const known = new Set(this.rows.map((row) => row.id));
+    const fresh = page.rows.filter((row) => !known.has(row.id));
+    if (!fresh.length) return;
+    this.rows.push(...fresh);
+    this.left = page.total;
+    this.complete = page.rows.length < PAGE;
+    this.onChange();
+  }
+
   #page(offset) {
-    return getJSON("curate/queue", { ...this.filters, offset, limit: PAGE });
+    const { order, seed, by, tau } = this.filters;
+    return getJSON("curate/queue", { ...asked(this.filters), order, seed, by, tau, offset, limit: PAGE });
   }
 }

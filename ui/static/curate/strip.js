@@ -1,5 +1,6 @@
 // The masks on either side of tau, side by side: those below it, the line, those from it up.
 import { el, getJSON } from "../ui.js";
+import { asked } from "./address.js";
 import { fetchLabels, paintLabels } from "../masks.js";
 
 const WIDTH = 80;
@@ -37,10 +38,10 @@ export class Strip {
     clearTimeout(this.waiting);
     if (!this.open) return;
     const turn = ++this.asked;
-    const { verdict, tag, run, min_score, max_score, query, by, tau } = this.filters;
+    const { by, tau } = this.filters;
     const limit = Math.max(1, Math.min(MOST, Math.floor((this.element.clientWidth / 2 - 28) / WIDTH)));
     try {
-      const found = await getJSON("curate/sides", { verdict, tag, run, min_score, max_score, query, by, tau, limit });
+      const found = await getJSON("curate/sides", { ...asked(this.filters), by, tau, limit });
       if (turn !== this.asked) return;
       this.line.textContent = tau.toFixed(2);
       this.line.title = `tau, of ${by}`;
@@ -70,14 +71,14 @@ export class Strip {
   #thumb(row, colours) {
     const score = row.scores[this.filters.by].toFixed(2);
     const canvas = el("canvas", { width: 96, height: 72 });
-    paint(canvas, row, colours).catch(() => { canvas.title = "This picture could not be loaded"; });
+    paintThumb(canvas, row, colours).catch(() => { canvas.title = "This picture could not be loaded"; });
     return el("button", { type: "button", class: "cu-thumb", dataset: { id: row.id }, title: `${row.image_name}: ${row.why}`, "aria-label": `${row.image_name}, ${row.why}`, onclick: () => this.onOpen(row) },
       canvas, el("span", {}, score));
   }
 }
 
 /** The photograph with its mask, cropped to fill a small canvas. */
-async function paint(canvas, row, colours) {
+export async function paintThumb(canvas, row, colours) {
   const image = new Image();
   image.src = `/tagmask/thumbs/${row.image_digest}?side=192`;
   const [labels] = await Promise.all([fetchLabels(row.digest), image.decode()]);

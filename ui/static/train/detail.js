@@ -15,10 +15,10 @@ const SILENT = 30;
 const LOWER_IS_BETTER = /loss|total|error|mae/;
 const LOOK_NAMES = { map_miou: "map mIoU", validation_miou: "validation mIoU", training_miou: "mIoU on training images", validation_max_f: "max F", validation_s: "S" };
 /** Recipes whose weights give no map of a tag: nothing to inspect or to make candidates with. */
-const WITHOUT_MAPS = ["saliency", "segment", "dsrg", "pipeline", "sal", "scorer", "score"];
+const WITHOUT_MAPS = ["saliency", "segment", "dsrg", "pipeline", "sal", "scorer", "score", "suggest", "losses"];
 const PIPELINE = "pipeline";
 /** Recipes that go through images and learn nothing: no curve, no epochs, no film. */
-const WITHOUT_STEPS = ["labels", "score"];
+const WITHOUT_STEPS = ["labels", "score", "suggest", "losses"];
 const OFFERS = ["labels", "fuse", PIPELINE];
 
 export class Detail {
@@ -222,6 +222,7 @@ export class Detail {
       made.push(el("button", { type: "button", class: "tm-button primary tr-review", onclick: () => showTab("curate") }, "Review the candidates"));
     }
     made.push(...this.offers.buttons(job, news.run));
+    if (news.run?.id && job.state === "done") made.push(el("a", { class: "tm-button tr-report", download: "", href: `/tagmask/api/report/${news.run.id}.html`, title: "One HTML file about this run that opens offline" }, "Report"));
     const now = made.map((each) => `${each.textContent}${each.disabled}`).join();
     if (this.actions.dataset.now === now && this.actions.dataset.job === String(job.id)) return;
     Object.assign(this.actions.dataset, { now, job: job.id });

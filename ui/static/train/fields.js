@@ -8,6 +8,10 @@ const FIRST_OF_LABELS = ["weights", "fusion", "crf", "saliency", "device", "seed
 const FIRST_OF_SAL = ["from_", "scores", "policy", "by", "tau", "keep", "backbone", "device", "begin_with", "weights", "epochs", "seed"];
 const FIRST_OF_SCORE = ["from_", "scorer", "saliency", "crf", "device", "seed"];
 const FIRST_OF_SCORER = ["from_", "saliency", "crf", "epochs", "device", "seed"];
+const FIRST_OF_SUGGEST = ["weights", "scales", "flip", "device"];
+const FIRST_OF_LOSSES = ["weights", "from_", "device"];
+// These look through the eyes of a trained network instead of training one.
+const LOOKING = ["labels", "suggest", "losses"];
 const WIDE = ["weights", "begin_with", "saliency", "from_", "affinity", "set_", "scores", "scorer"];
 // What is given with --from are label maps, whatever network made them.
 const FROM_LABELS = ["score", "scorer"];
@@ -19,7 +23,14 @@ const FILE = "file:";
 
 /** Names of the options that a person sees first; every other one is under "All options". */
 export function firstOf(recipe) {
-  return { labels: FIRST_OF_LABELS, pipeline: FIRST_OF_PIPELINE, sal: FIRST_OF_SAL, score: FIRST_OF_SCORE, scorer: FIRST_OF_SCORER }[recipe] ?? FIRST;
+  return { labels: FIRST_OF_LABELS, pipeline: FIRST_OF_PIPELINE, sal: FIRST_OF_SAL, score: FIRST_OF_SCORE, scorer: FIRST_OF_SCORER, suggest: FIRST_OF_SUGGEST, losses: FIRST_OF_LOSSES }[recipe] ?? FIRST;
+}
+
+/** The network that looks where nobody chose one: trained here and the newest, else shipped; null where the recipe trains its own. */
+export function lookingWith(setup, recipe) {
+  if (!LOOKING.includes(recipe)) return null;
+  if (recipe === "losses") return setup.segmenters[0]?.id ?? "";
+  return setup.weights.findLast((one) => one.id.startsWith("run:"))?.id ?? setup.weights[0]?.id ?? "";
 }
 
 /** The preset's own value of an option. */
@@ -132,8 +143,8 @@ function learnsMasks(setup, recipe) {
 
 /** Trained weights for candidates; for training, what the trunk begins with. */
 function weightsControl({ common, now, setup, recipe, backbone, tell }) {
-  const making = recipe === "labels";
-  const trained = setup.weights.filter((one) => making || one.backbone === backbone);
+  const making = LOOKING.includes(recipe);
+  const trained = recipe === "losses" ? setup.segmenters : setup.weights.filter((one) => making || one.backbone === backbone);
   // Any file may hold a trunk, whatever it is called; those named like the backbone come first.
   const fits = (name) => name.startsWith(String(backbone));
   const files = making ? setup.files.filter((name) => name.endsWith(".safetensors")) : setup.files.toSorted((one, other) => fits(other) - fits(one));

@@ -1,10 +1,13 @@
 // The form on the left: what to train on, which recipe, with which numbers.
 import { api, el, formatNumber, getJSON, reviewer, toast } from "../ui.js";
-import { earlierRun, field, firstOf, presetValue } from "./fields.js";
+import { earlierRun, field, firstOf, lookingWith, presetValue } from "./fields.js";
 import { Preview } from "./preview.js";
 import { moment } from "./words.js";
 
 const TAGGED = "tagged";
+const EVERY = "every";
+// A classifier may look at images that nobody has tagged yet.
+const LOOKS_AT_ALL = "suggest";
 // SAL's policy that goes by scores as if nobody had decided.
 const WITHOUT_DECISIONS = "scores-only";
 
@@ -35,7 +38,7 @@ export class Form {
   update(setup) {
     this.setup = setup;
     if (!(this.state.recipe in setup.recipes)) this.state.recipe = Object.keys(setup.recipes)[0] ?? "classify";
-    if (this.state.data !== TAGGED && !setup.snapshots.some((one) => one.digest === this.state.data)) this.state.data = TAGGED;
+    if (![TAGGED, EVERY].includes(this.state.data) && !setup.snapshots.some((one) => one.digest === this.state.data)) this.state.data = TAGGED;
     this.#render();
   }
 
@@ -49,6 +52,11 @@ export class Form {
     return presets.includes(chosen) ? chosen : (presets[0] ?? null);
   }
 
+  /** What the run is given; images without tags only where they can be looked at. */
+  get data() {
+    return this.state.data === EVERY && this.state.recipe !== LOOKS_AT_ALL ? TAGGED : this.state.data;
+  }
+
   get options() {
     return (this.state.options[this.state.recipe] ??= {});
   }
@@ -59,13 +67,14 @@ export class Form {
     const entered = Object.entries(this.options).filter(([name]) => known.has(name));
     const options = Object.fromEntries(entered);
     if (this.recipe.presets.length) options.preset = this.preset;
-    if (this.state.recipe === "labels" && !options.weights) options.weights = this.setup.weights.findLast((one) => one.id.startsWith("run:"))?.id ?? this.setup.weights[0]?.id ?? "";
-    if (known.has("from_")) options.from_ ??= earlierRun(this.setup, this.state.recipe, this.state.data !== TAGGED);
+    const looking = lookingWith(this.setup, this.state.recipe);
+    if (looking !== null && !options.weights) options.weights = looking;
+    if (known.has("from_")) options.from_ ??= earlierRun(this.setup, this.state.recipe, this.data !== TAGGED);
     // Of the masks that are learnt from, the scores that they were given last.
     if (known.has("scores")) options.scores ??= this.setup.scored.find((one) => one.of && one.of === options.from_)?.id ?? "";
     // A retraining goes on from the newest segmenter with this trunk, in part of the steps. Where decisions are to be passed over, not from a network that may have learnt from them.
     if (known.has("begin_with") && options.preset !== "paper" && options.policy !== WITHOUT_DECISIONS && !options.weights) options.begin_with ??= this.#segmenter(options) ?? "";
-    return { recipe: this.state.recipe, data: this.state.data, options, reviewer: reviewer() };
+    return { recipe: this.state.recipe, data: this.data, options, reviewer: reviewer() };
   }
 
   #segmenter(options) {
@@ -102,7 +111,7 @@ export class Form {
       return;
     }
     this.body.replaceChildren(this.#data(), this.#recipes(), this.#options(open));
-    this.train.textContent = { labels: "Make candidates", pipeline: "Run the pipeline", score: "Score" }[this.state.recipe] ?? "Train";
+    this.train.textContent = { labels: "Make candidates", pipeline: "Run the pipeline", score: "Score", suggest: "Look for tags", losses: "Measure" }[this.state.recipe] ?? "Train";
     if (focused?.startsWith("tr-")) document.getElementById(focused)?.focus();
     this.#preview();
   }
@@ -111,12 +120,13 @@ export class Form {
     const { setup } = this;
     const select = el("select", { id: "tr-data", class: "tm-select", title: "The images that the run learns from", onchange: () => this.#set({ data: select.value }) },
       el("option", { value: TAGGED }, `All tagged images (${formatNumber(setup.tagged)})`),
+      this.state.recipe === LOOKS_AT_ALL ? el("option", { value: EVERY }, `All images (${formatNumber(setup.images)})`) : null,
       setup.snapshots.length ? el("optgroup", { label: "Snapshots" }, setup.snapshots.map((one) =>
         el("option", { value: one.digest }, `${one.name} · ${formatNumber(one.count)} · ${moment(one.at)}`))) : null);
-    select.value = this.state.data;
+    select.value = this.data;
     const accepted = setup.accepted + setup.fixed;
     return el("section", {},
-      el("label", { class: "tr-field wide", for: "tr-data" }, el("span", {}, this.state.recipe === "labels" ? "Images" : "Train on"), select),
+      el("label", { class: "tr-field wide", for: "tr-data" }, el("span", {}, lookingWith(setup, this.state.recipe) !== null ? "Images" : "Train on"), select),
       el("div", { class: "tr-freeze" },
         el("p", { title: "Candidates whose current decision is accept or fix; one mask an image goes into a snapshot" },
           el("b", { class: "tr-accepted" }, formatNumber(accepted)), accepted === 1 ? " mask accepted" : " masks accepted", setup.fixed ? `, ${formatNumber(setup.fixed)} fixed` : ""),
@@ -152,7 +162,7 @@ export class Form {
     const order = this.order().options;
     const value = (name) => order[name] ?? presetValue(all.find((option) => option.name === name) ?? {}, this.preset);
     const shown = (option) => field(option, {
-      preset: this.preset, value: (this.state.recipe === "labels" && option.name === "weights") || ["from_", "scores", "begin_with"].includes(option.name) ? order[option.name] : this.options[option.name],
+      preset: this.preset, value: (lookingWith(this.setup, this.state.recipe) !== null && option.name === "weights") || ["from_", "scores", "begin_with"].includes(option.name) ? order[option.name] : this.options[option.name],
       setup: this.setup, recipe: this.state.recipe, backbone: value("backbone"),
       disabled: option.name === "epochs" && Number(value("steps")) > 0,
       hint: option.name === "begin_with" ? this.#begins() : undefined,
@@ -221,7 +231,7 @@ export class Form {
 
   async #preview() {
     const turn = ++this.asked;
-    this.rules.ask(this.recipe, this.order(), this.setup.policies, this.state.data === TAGGED);
+    this.rules.ask(this.recipe, this.order(), this.setup.policies, this.data === TAGGED);
     try {
       const { command } = await getJSON("train/command", { order: JSON.stringify(this.order()) });
       if (turn !== this.asked) return;

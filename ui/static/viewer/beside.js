@@ -98,7 +98,8 @@ export class Beside {
 
   #moved(names) {
     if (!this.image()) return;
-    if (names.includes("oaa_pass")) this.onPass();
+    // The pass and the settings both stand in the address.
+    this.onPass();
     for (const side of this.sides()) side.moved(names);
     this.tell();
   }

@@ -40,6 +40,12 @@ export class Camera extends EventTarget {
     this.#settle();
   }
 
+  /** Goes to where an address says: {zoom, x, y}. */
+  go({ zoom, x, y }) {
+    Object.assign(this, { zoom: Math.min(Math.max(zoom, 1), LARGEST_ZOOM), x, y });
+    this.#settle();
+  }
+
   hover(point) {
     this.cursor = point;
     this.#tell("point");

@@ -1,6 +1,6 @@
 // The Inspect tab: an image and its tags, through every stage, as the server makes them, on one side or on two.
 import { el, getJSON, onTabVisible, showTab, toast } from "../ui.js";
-import { readAddress, writeAddress } from "./address.js";
+import { readAddress, readSettings, readView, readZoom, writeAddress } from "./address.js";
 import { Beside } from "./beside.js";
 import { Camera } from "./camera.js";
 import { emptyState } from "./empty.js";
@@ -41,8 +41,11 @@ class InspectTab {
     this.#build();
     const address = readAddress();
     this.#chooseSources(address);
+    this.beside.settings.take(readSettings(this.options.settings));
     this.beside.choosePass(address.pass);
+    const zoom = readZoom();
     await this.#firstImage(address.image);
+    this.shared.camera.go(zoom);
     if (address.stage) this.film.focus(address.stage);
     bindKeys(this);
     window.addEventListener("tagmask:weights", (event) => this.#newWeights(event.detail?.id));
@@ -60,17 +63,19 @@ class InspectTab {
     const { options } = this;
     const camera = new Camera();
     const shown = () => this.sides;
-    this.view = keptView();
+    // A link shows maps as they were when it was made; what this browser keeps is left as it is.
+    this.view = { ...keptView(), ...readView() };
+    camera.addEventListener("view", () => this.#rest());
     this.shared = { camera, view: this.view, photo: () => this.photo, size: () => this.photo ?? this.image ?? { width: 3, height: 2 } };
     this.vocabularies = new Vocabularies({ options, sides: shown, onTags: (vocabulary) => this.#inspectWhere((side) => side.vocabulary === vocabulary), onImage: (image) => this.#imageChanged(image), onHide: () => this.film.recolourAll() });
     this.images = new Images({ readOnly: options.read_only, onChoose: (image) => this.show(image), dotsOf: (image) => image.tags.map((name) => this.vocabularies.workspace.colourOf(name)) });
     this.both = ["A", "B"].map((letter) => this.#side(letter));
-    this.beside = new Beside({ options, shared: this.shared, both: this.both, sides: shown, image: () => this.image, onErrors: () => this.toggleErrors(), onPass: () => this.#passChanged() });
+    this.beside = new Beside({ options, shared: this.shared, both: this.both, sides: shown, image: () => this.image, onErrors: () => this.toggleErrors(), onPass: () => this.#rest() });
     this.film = new Film(this.shared, { sides: shown, onFocus: () => this.#focusChanged() });
     this.film.differences.shown = this.view.difference;
     this.weights = new SourceSection(this.both.map(({ source }) => source));
     this.weights.list(options.weights, options.weight_problems);
-    this.toolbar = new Toolbar({ view: this.view, film: this.film, camera, onView: (recolour) => (recolour ? this.film.recolourAll() : this.film.drawAll()), onStep: (by) => this.images.step(by), onCompare: () => this.toggleComparison(), onDifference: () => this.toggleDifference() });
+    this.toolbar = new Toolbar({ view: this.view, film: this.film, camera, onView: (recolour) => { this.#rest(); if (recolour) this.film.recolourAll(); else this.film.drawAll(); }, onStep: (by) => this.images.step(by), onCompare: () => this.toggleComparison(), onDifference: () => this.toggleDifference(), onFigure: () => this.figure() });
     this.problems = el("div", { class: "tmv-problems" });
     this.empty = emptyState(options.read_only ? null : () => this.images.browse());
     this.root.replaceChildren(
@@ -286,8 +291,8 @@ class InspectTab {
     }
   }
 
-  /** Browsers refuse an address that changes too often: it follows when passes have rested. */
-  #passChanged() {
+  /** Browsers refuse an address that changes too often: it follows when passes, sliders and the camera have rested. */
+  #rest() {
     clearTimeout(this.resting);
     this.resting = setTimeout(() => this.#writeAddress(), REST);
   }
@@ -297,11 +302,36 @@ class InspectTab {
     if (!this.image) return;
     const [a, b] = this.both.map(({ source }) => source);
     const second = this.comparing ? { weights2: b.id, method2: b.chosen } : {};
-    writeAddress({ image: this.image.name, weights: a.id, method: a.chosen, ...second, pass: this.beside.pass, stage: this.film.focused });
+    writeAddress({ image: this.image.name, weights: a.id, method: a.chosen, ...second, pass: this.beside.pass, stage: this.film.focused },
+      { view: this.view, camera: this.shared.camera, settings: this.#moved() });
+  }
+
+  /** The settings that were moved; the pass has a place of its own in the address. */
+  #moved() {
+    const { oaa_pass: _, ...moved } = this.beside.settings.json();
+    return moved;
+  }
+
+  /** A figure of what is on the page: the image by these weights, this method and these settings. */
+  async figure() {
+    // The dialog is fetched when it is wanted: the first tab has enough to load.
+    const { openFigure } = await import("../compare/figure.js");
+    const { id, chosen } = this.both[0].source;
+    openFigure({ images: this.image ? [this.image.name] : [], columns: ["image", ...(this.image?.truth ? ["truth"] : []), ...(id ? ["attention", "saliency", "mask"] : [])], weights: id, settings: { ...this.#moved(), ...(chosen ? { method: chosen } : {}) } });
   }
 
   async #followAddress() {
     const address = readAddress();
+    const seen = new URLSearchParams(location.hash.slice(1));
+    // A link from another tab of the page may name the image alone; how it is shown then stays.
+    const whole = seen.has("layers");
+    if (whole) {
+      this.toolbar.look(readView());
+      this.film.showDifferences(this.view.difference);
+      this.beside.truth.mark(this.view.errors);
+    }
+    const settled = whole ? this.beside.settings.take(readSettings(this.options.settings)) : [];
+    const zoom = readZoom();
     const [a, b] = this.both.map(({ source }) => source);
     const now = [a.id, a.chosen, ...(this.comparing ? [b.id, b.chosen] : ["", ""])];
     const asked = [address.weights ?? a.id, address.method ?? "", address.weights2 ?? (address.method2 ? a.id : ""), address.method2 ?? ""];
@@ -311,6 +341,8 @@ class InspectTab {
     const image = address.image && address.image !== this.image?.name ? await this.#imageNamed(address.image) : null;
     if (image) this.show(image);
     else if (moved || passed) this.#inspectWhere(() => true);
+    else if (settled.length) for (const side of this.sides) side.moved(settled);
+    if (whole) this.shared.camera.go(zoom);
     this.film.focus(address.stage);
   }
 }

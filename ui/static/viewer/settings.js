@@ -72,6 +72,17 @@ export class SettingsPanel {
     for (const section of Object.values(this.sections)) section.hidden = [...section.querySelectorAll(".tmv-slider, .tmv-choice")].every((row) => row.hidden);
   }
 
+  /** Takes the settings that an address names, the weights' own for all others; nobody is told. Answers which of them changed. */
+  take(named) {
+    const before = this.values;
+    this.values = { ...structuredClone(this.base), oaa_pass: before.oaa_pass, ...structuredClone(named) };
+    // A link written by hand may cross them, which the server refuses.
+    if (this.values.low > this.values.high) this.values.low = this.values.high;
+    this.#arrange();
+    this.#mark();
+    return Object.keys(this.base).filter((name) => JSON.stringify(this.values[name]) !== JSON.stringify(before[name]));
+  }
+
   /** Takes a value that something else than a row chose; nobody is told. */
   put(name, value) {
     this.values[name] = value;

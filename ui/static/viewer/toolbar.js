@@ -8,7 +8,7 @@ export { keptView };
 
 export class Toolbar {
   /** `view` is changed in place; `onView(recolour)` is told, true where colours changed. `onStep(by)` goes to another image, `onCompare()` begins or ends a comparison. */
-  constructor({ view, film, camera, onView, onStep, onCompare, onDifference }) {
+  constructor({ view, film, camera, onView, onStep, onCompare, onDifference, onFigure }) {
     this.view = view;
     this.onView = onView;
     const button = (text, title, onclick, more = {}) => el("button", { type: "button", class: "tm-button quiet small", title, onclick, ...more }, text);
@@ -35,7 +35,7 @@ export class Toolbar {
       el("div", { class: "tmv-toolbar-image" }, el("div", { class: "tmv-toolbar-line" },
         button("‹", "Previous image ( [ )", () => onStep(-1), { class: "tm-button quiet small icon", "aria-label": "Previous image" }),
         button("›", "Next image ( ] )", () => onStep(1), { class: "tm-button quiet small icon", "aria-label": "Next image" }),
-        this.name, this.size, this.state, el("span", { class: "tmv-toolbar-gap" }), this.difference, this.compare)),
+        this.name, this.size, this.state, el("span", { class: "tmv-toolbar-gap" }), this.difference, button("Figure…", "A panel for a paper of what is shown, as PNG, PDF or SVG", onFigure, { class: "tm-button small" }), this.compare)),
       el("div", { class: "tmv-toolbar-view" },
         el("div", { class: "tmv-swatches", role: "group", "aria-label": "Colour map of heat" }, this.maps), this.opacity, Object.values(this.switches), this.menu,
         el("div", { class: "tmv-zooms", role: "group", "aria-label": "Zoom" },
@@ -54,6 +54,14 @@ export class Toolbar {
     keepView(this.view);
     this.#mark();
     this.onView(recolour);
+  }
+
+  /** Shows maps as an address says, without keeping that in this browser. */
+  look(changes) {
+    Object.assign(this.view, changes);
+    this.opacity.value = this.view.opacity;
+    this.#mark();
+    this.onView(true);
   }
 
   show(image) {

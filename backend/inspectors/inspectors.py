@@ -10,9 +10,9 @@ import numpy as np
 
 from backend.errors import RefinementError, TagmaskError, WeightsError
 from backend.inspection import Caches, Inspector, Kept
+from backend.inspectors.choices import Choice, Choices
 from backend.saliency import SaliencySource
 from backend.weights import classifiers, load
-from ui.choices import Choice, Choices
 
 if TYPE_CHECKING:
     from backend.random_walk import RandomWalk

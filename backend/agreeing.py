@@ -1,0 +1,47 @@
+"""How far two people agree: verdicts corrected for chance, masks by their overlap."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from backend.labels import BACKGROUND, IGNORE
+
+
+def cohen_kappa(table: Mapping[tuple[bool, bool], int]) -> float | None:
+    """Cohen's kappa (1960) of two raters' yes and no: 1 complete, 0 as by chance, below 0 worse.
+
+    `table[first, second]` counts what both judged. None where it is not defined: nothing was
+    judged by both, or both only ever said the same one thing, so that chance explains all of it.
+    """
+    count = sum(table.values())
+    if not count:
+        return None
+    said = {(first, second): table.get((first, second), 0) for first in (True, False)
+            for second in (True, False)}  # fmt: skip
+    observed = (said[True, True] + said[False, False]) / count
+    yes_first = (said[True, True] + said[True, False]) / count
+    yes_second = (said[True, True] + said[False, True]) / count
+    expected = yes_first * yes_second + (1 - yes_first) * (1 - yes_second)
+    if expected >= 1:
+        return None
+    return (observed - expected) / (1 - expected)
+
+
+def class_ious(first: np.ndarray, second: np.ndarray) -> dict[int, float]:
+    """The IoU, 0..1, of each class that either of two label maps (uint8, one shape) has.
+
+    Background is no class here, and a pixel that either of them ignores (255) is not counted; a
+    class that has no other pixels is left out.
+    """
+    if first.shape != second.shape:
+        raise ValueError(f"two masks of one image have one shape, not {first.shape} {second.shape}")
+    counted = (first != IGNORE) & (second != IGNORE)
+    one = np.bincount(first[counted], minlength=256)
+    other = np.bincount(second[counted], minlength=256)
+    common = np.bincount(first[counted & (first == second)], minlength=256)
+    union = one + other - common
+    return {
+        int(id): float(common[id] / union[id])
+        for id in np.flatnonzero(union)
+        if id not in (BACKGROUND, IGNORE)
+    }

@@ -1,0 +1,62 @@
+"""Sharing images out among reviewers: each to one of them, a share of them to two."""
+
+import hashlib
+import math
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from itertools import combinations
+
+from backend.errors import StoreError
+
+LONGEST_NAME = 64
+
+
+def share(
+    digests: Iterable[str], reviewers: Sequence[str], overlap: float, seed: int
+) -> dict[str, tuple[str, ...]]:
+    """Who judges which image (by digest): `overlap`, 0..1, of them go to two, the rest to one.
+
+    Every pair of reviewers gets equally many in common, every reviewer equally many in all, give or
+    take one. It hangs on seed, digests and names alone: the same everywhere, whatever came first.
+    """
+    order = sorted(
+        digests, key=lambda digest: hashlib.sha256(f"{seed}\n{digest}".encode()).digest()
+    )
+    common = math.floor(overlap * len(order) + 0.5)
+    pairs = list(combinations(reviewers, 2))
+    together: Counter[tuple[str, str]] = Counter()
+    load: Counter[str] = Counter()
+    shared: dict[str, tuple[str, ...]] = {}
+    for digest in order[:common]:
+        pair = min(pairs, key=lambda pair: (together[pair], load[pair[0]] + load[pair[1]]))
+        together[pair] += 1
+        load.update(pair)
+        shared[digest] = pair
+    for digest in order[common:]:
+        one = min(reviewers, key=lambda name: load[name])
+        load[one] += 1
+        shared[digest] = (one,)
+    return shared
+
+
+def checked_names(reviewers: Sequence[str], overlap: float) -> list[str]:
+    """The names without blanks around them; StoreError where they cannot share images out."""
+    names = [name.strip() for name in reviewers]
+    if not names or not all(names):
+        raise StoreError("Say who is to review: at least one name, none of them empty.")
+    if any(len(name) > LONGEST_NAME for name in names):
+        raise StoreError(f"A reviewer's name has at most {LONGEST_NAME} letters.")
+    twice = [name for name, times in Counter(map(str.casefold, names)).items() if times > 1]
+    if twice:
+        raise StoreError(
+            f"{twice[0]} is named more than once. Name each reviewer once, spelled as in their "
+            "own browser."
+        )
+    if not 0 <= overlap <= 1:
+        raise StoreError(f"The overlap is a share from 0 to 1, such as 0.2; {overlap} is none.")
+    if overlap > 0 and len(names) < 2:
+        raise StoreError(
+            "Images can go to two reviewers only where two are named. Name another, or set the "
+            "overlap to 0."
+        )
+    return names

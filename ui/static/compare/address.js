@@ -1,0 +1,22 @@
+// What the address says of a comparison, so that a link shows it again: #tab=compare&a=run:1&b=run:2&pick=IMAGE&split=0.5.
+import { tabVisible } from "../ui.js";
+
+const NAMES = ["a", "b", "measure", "class", "sort", "pick", "split", "look", "outlines", "camera"];
+
+/** The address as {a, b, measure, class, sort, pick, split, look, outlines, camera}, null for what it does not name. */
+export function readAddress() {
+  const address = new URLSearchParams(location.hash.slice(1));
+  return Object.fromEntries(NAMES.map((name) => [name, address.get(name)]));
+}
+
+/** Writes those of the names that have a value and drops the others; a tab that is not seen writes nothing. */
+export function writeAddress(values) {
+  if (!tabVisible("compare")) return;
+  const address = new URLSearchParams(location.hash.slice(1));
+  address.set("tab", "compare");
+  for (const name of NAMES) {
+    if (values[name] === null || values[name] === undefined || values[name] === "") address.delete(name);
+    else address.set(name, values[name]);
+  }
+  history.replaceState(history.state, "", `#${address}`);
+}
