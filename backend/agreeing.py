@@ -16,15 +16,16 @@ def cohen_kappa(table: Mapping[tuple[bool, bool], int]) -> float | None:
     count = sum(table.values())
     if not count:
         return None
-    said = {(first, second): table.get((first, second), 0) for first in (True, False)
-            for second in (True, False)}  # fmt: skip
-    observed = (said[True, True] + said[False, False]) / count
-    yes_first = (said[True, True] + said[True, False]) / count
-    yes_second = (said[True, True] + said[False, True]) / count
-    expected = yes_first * yes_second + (1 - yes_first) * (1 - yes_second)
-    if expected >= 1:
+    both, first, second, neither = (
+        table.get(answers, 0)
+        for answers in ((True, True), (True, False), (False, True), (False, False))
+    )
+    # In whole numbers, each count² times too large, so that agreement as by chance is exactly 0.
+    observed = count * (both + neither)
+    by_chance = (both + first) * (both + second) + (second + neither) * (first + neither)
+    if by_chance == count * count:
         return None
-    return (observed - expected) / (1 - expected)
+    return (observed - by_chance) / (count * count - by_chance)
 
 
 def class_ious(first: np.ndarray, second: np.ndarray) -> dict[int, float]:

@@ -37,9 +37,9 @@ class Modules(StaticFiles):
 
     async def get_response(self, path: str, scope: Scope) -> Response:
         response = await super().get_response(path, scope)
-        response.headers["Cache-Control"] = (
-            "public, max-age=31536000, immutable" if path.startswith("fonts/") else "no-cache"
-        )
+        kept = {"fonts": "public, max-age=31536000, immutable", "favicon.svg": "max-age=86400"}
+        # A browser looks at its icon again whenever the address changes, as with each slider.
+        response.headers["Cache-Control"] = kept.get(path.partition("/")[0], "no-cache")
         return response
 
 

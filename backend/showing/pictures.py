@@ -152,7 +152,7 @@ class Pictures:
             picture = self._picture(found.get(stage, []), row, photo, truth, tags)
             if picture is None:
                 notes = [each.caption for each in found.get(stage, []) if each.caption]
-                why = notes[0] if notes else "these settings leave it out"
+                why = notes[0].rstrip(".") if notes else "these settings leave it out"
                 self.remarks.append(f"{image.name} has nothing to show for {stage}: {why}.")
             else:
                 pictures[what] = picture

@@ -21,6 +21,12 @@ def test_complete_agreement_is_one_and_complete_contradiction_is_below_zero() ->
     assert cohen_kappa({(True, False): 5, (False, True): 5}) == pytest.approx(-1)
 
 
+def test_agreement_as_by_chance_is_exactly_zero() -> None:
+    """4, 2, 2, 1 of 9: both say yes to two of three, whatever the other says."""
+    table = {(True, True): 4, (True, False): 2, (False, True): 2, (False, False): 1}
+    assert cohen_kappa(table) == 0
+
+
 def test_kappa_says_nothing_where_chance_explains_everything() -> None:
     assert cohen_kappa({}) is None
     assert cohen_kappa({(True, True): 9}) is None

@@ -166,8 +166,8 @@ def test_a_link_to_an_inspection_opened_anew_shows_the_same(
     until(page, "location.hash.includes('layers=')")
     page.get_by_role("button", name="Outline", exact=True).click()
     page.get_by_role("button", name="Colour map magma").click()
-    page.get_by_role("spinbutton", name="Gamma, as a number").fill("0.55")
-    page.get_by_role("spinbutton", name="Gamma, as a number").press("Enter")
+    page.get_by_role("spinbutton", name="DCSP γ, as a number").fill("0.55")
+    page.get_by_role("spinbutton", name="DCSP γ, as a number").press("Enter")
     page.get_by_role("button", name="Zoom in").first.click()
     until(
         page,
@@ -177,7 +177,7 @@ def test_a_link_to_an_inspection_opened_anew_shows_the_same(
     context = browser.new_context(viewport={"width": 1440, "height": 900})
     other = context.new_page()
     other.goto(page.url)
-    gamma = other.get_by_role("spinbutton", name="Gamma, as a number")
+    gamma = other.get_by_role("spinbutton", name="DCSP γ, as a number")
     gamma.wait_for(timeout=TIMEOUT)
     assert gamma.input_value() == "0.55"
     assert other.locator(".tmv-image-name").inner_text() == "scene_4"

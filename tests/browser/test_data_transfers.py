@@ -55,11 +55,13 @@ def test_an_archive_comes_in_as_candidates_of_a_named_source(data, app: Any, arc
 def test_a_snapshot_leaves_by_the_keyboard_and_is_a_whole_zip(data: Any, tmp_path: Path) -> None:
     menu = data.locator(".da-menu summary").first
     menu.focus()
+    on_the_list = "document.activeElement.getAttribute('role') === 'menuitem'"
     data.keyboard.press("Enter")
-    data.get_by_role("menuitem", name="Pascal VOC").wait_for(timeout=TIMEOUT)
+    data.wait_for_function(on_the_list, timeout=TIMEOUT)
     data.keyboard.press("Escape")
     assert menu.evaluate("node => node === document.activeElement")
     data.keyboard.press("Enter")
+    data.wait_for_function(on_the_list, timeout=TIMEOUT)
     for _ in range(4):
         data.keyboard.press("ArrowDown")
     data.keyboard.press("Enter")

@@ -14,7 +14,7 @@ export function loginChip({ name, role, how }) {
   }, el("svg:svg", { viewBox: "0 0 16 16", "aria-hidden": "true" }, el("svg:path", { d: "M6.5 2.5h-3v11h3M10 5l3 3-3 3M12.5 8H6.5" })));
   return el("div", { class: "lc", role: "group", "aria-label": "Logged in" },
     el("span", { class: "lc-face", "aria-hidden": "true" }, initials(name)),
-    el("span", { class: "lc-name", title: "This name is written beside everything you decide" }, name),
+    el("span", { class: "lc-name", title: `${name}, ${role}: this name is written beside everything you decide` }, name),
     el("span", { class: `tm-badge ${role === "viewer" ? "warn" : ""}`, title: WORDS[role] }, role),
     how === "password" ? out : null);
 }

@@ -75,7 +75,7 @@ function line(label, judged, drawn, measured) {
     el("th", { scope: "row" }, label),
     number(judged ? formatNumber(judged.masks) : "–"),
     number(judged ? formatNumber(judged.same) : "–", judged ? `${judged.both_keep} both keep, ${judged.neither} neither, ${judged.only_first} only ${judged.first}, ${judged.only_second} only ${judged.second}` : null),
-    el("td", { class: "number pe-kappa", title: alone }, judged?.kappa == null ? "–" : [meter(judged.kappa), formatNumber(judged.kappa, 2)]),
+    el("td", { class: "number pe-kappa", title: alone }, judged?.kappa == null ? "–" : [meter(judged.kappa), formatNumber(judged.kappa, 2).replace("-", "−")]),
     number(drawn ? formatNumber(drawn.images) : measured ? "–" : "…", drawn ? `${drawn.identical} of them with one and the same mask` : null),
     number(overlap));
 }

@@ -55,6 +55,7 @@ class InspectTab {
     onTabVisible("inspect", () => {
       this.film.layout();
       if (!fresh) this.#refreshChoices();
+      this.#rest();
       fresh = false;
     });
   }

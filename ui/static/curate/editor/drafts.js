@@ -103,7 +103,7 @@ export async function offerDrafts(tab) {
   left.sort((a, b) => b.saved - a.saved);
   const note = toast(left.length === 1 ? "A drawing was not saved when the page was closed. It is kept as a draft." : `${left.length} drawings were not saved when the page was closed. They are kept as drafts.`, "bad");
   note.className = "tm-toast warn ed-offer";
-  note.querySelector("p").append(el("span", { class: "ed-offers" }, left.slice(0, 5).map((draft) =>
+  note.querySelector("p").append(el("span", { style: { display: "grid", gap: "6px", justifyItems: "start", marginTop: "8px" } }, left.slice(0, 5).map((draft) =>
     el("button", { type: "button", class: "tm-button small", onclick: () => { note.remove(); reopen(tab, draft); } }, `Go on with ${draft.name}, ${when(draft.saved)}`))));
 }
 

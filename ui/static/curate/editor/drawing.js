@@ -25,6 +25,8 @@ export class Drawing {
     this.mask = new Mask(labels.width, labels.height, labels.ids);
     const kept = { tool: "brush", size: Math.max(3, Math.round(labels.width / 40)), keepOthers: false, ...JSON.parse(localStorage.getItem(KEPT) ?? "{}") };
     Object.assign(this, { tool: TOOLS.some(({ name }) => name === kept.tool) ? kept.tool : "brush", size: kept.size });
+    // Nobody means to begin a new image by rubbing out.
+    if (this.tool === "eraser" || this.tool === "cut") this.tool = "brush";
     this.mask.keepOthers = kept.keepOthers;
     this.#layout();
     this.draft = new Draft(drafts, this.row, this.mask, (at, problem) => this.head.sayDraft(problem ?? `Draft kept at ${when(at)}`, Boolean(problem)));
@@ -40,7 +42,7 @@ export class Drawing {
     this.pointer = new Pointer(this, layer);
     this.panel = new Panel({
       classes: this.tab.setup.classes, tags: this.row.tags, mask: this.mask,
-      onClass: (id) => this.choose(id), onSize: (size) => this.resize(size), onKeepOthers: (on) => this.keepOthers(on),
+      onClass: (id) => this.paintWith(id), onSize: (size) => this.resize(size), onKeepOthers: (on) => this.keepOthers(on),
     });
     this.snap = new Snap({
       row: this.row, mask: this.mask, surface: this.surface, className: (id) => this.panel.nameOf(id),
@@ -142,16 +144,22 @@ export class Drawing {
     this.#say(this.panel.nameOf(id));
   }
 
+  /** A class was asked for: an eraser has no use for one, so it gives way to the brush. */
+  paintWith(id) {
+    this.choose(id);
+    if (this.tool === "eraser" && id !== BACKGROUND) this.use("brush");
+  }
+
   chooseNumber(number) {
     const id = this.panel.numbered(number);
-    if (id !== null) this.choose(id);
+    if (id !== null) this.paintWith(id);
   }
 
   /** The class that lies under the pointer is the one to paint with. */
   pick() {
     const event = this.pointer.last;
     const id = event ? this.mask.at(...this.surface.point(event.clientX, event.clientY).map(Math.floor)) : null;
-    if (id !== null) this.choose(id);
+    if (id !== null) this.paintWith(id);
   }
 
   resize(size) {

@@ -30,7 +30,7 @@ export class Keys {
     if (slider || pressed || event.key === "Tab") return;
     if (event.target.dataset?.id !== undefined && event.key.startsWith("Arrow")) {
       const id = editor.panel.move(event);
-      if (id !== null) editor.choose(id);
+      if (id !== null) editor.paintWith(id);
       return this.#taken(event);
     }
     const act = this.#act(event);
@@ -55,7 +55,7 @@ export class Keys {
     return {
       b: () => editor.use("brush"), e: () => editor.use("eraser"), f: () => editor.use("fill"),
       p: () => editor.use(event.shiftKey ? "cut" : "polygon"), g: () => editor.grow(),
-      0: () => editor.choose(0), i: () => editor.choose(255), c: () => editor.pick(), k: () => editor.keepOthers(!editor.mask.keepOthers),
+      0: () => editor.paintWith(0), i: () => editor.paintWith(255), c: () => editor.pick(), k: () => editor.keepOthers(!editor.mask.keepOthers),
       "[": () => editor.smaller(), "]": () => editor.larger(),
       z: () => (event.shiftKey ? editor.redo() : editor.undo()), y: () => editor.redo(),
       h: () => editor.toggle("hidden"), o: () => editor.toggle("outline"),

@@ -51,6 +51,7 @@ export class Pointer {
     this.ring.style.width = this.ring.style.height = `${width}px`;
     this.ring.style.transform = `translate(${x - width / 2}px, ${y - width / 2}px)`;
     this.ring.classList.toggle("tiny", width < 7);
+    this.ring.classList.toggle("large", width > 512);
   }
 
   #down(event) {
