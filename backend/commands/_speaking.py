@@ -4,7 +4,10 @@ import sys
 import time
 from collections.abc import Callable
 
+from backend.exchange.names import counted as number
 from backend.intake import Refusals
+
+__all__ = ["number", "progress", "remark", "tell_refusals"]
 
 
 def remark(text: str) -> None:
@@ -35,8 +38,3 @@ def tell_refusals(refused: Refusals) -> None:
         remark(f"tagmask: {sentence}")
     if refused.count > len(refused.sentences):
         remark(f"tagmask: {refused.count - len(refused.sentences):,} more were refused.")
-
-
-def number(count: int, thing: str) -> str:
-    """`1 image`, `2,000 images`."""
-    return f"{count:,} {thing}{'' if count == 1 else 's'}"

@@ -130,18 +130,28 @@ def router(context: Context) -> APIRouter:
     def preview(order: str) -> dict[str, Any]:
         """What a run of this order (JSON of Order) would learn from, of a snapshot."""
         wanted = _order(order)
+        words = _words(context, book, wanted)
+        about = _described(book)[0][wanted.recipe]
+        if not about["previews"]:
+            raise JobError(
+                f"“{about['title']}” goes by no policy, so there is nothing to count before it: it "
+                "learns from all that it is given."
+            )
         if wanted.data == TAGGED:
             raise JobError("Choose a snapshot to see how many images each rule takes.")
-        return book.preview(_line(context, wanted, _words(context, book, wanted)))
+        return book.preview(_line(context, wanted, words))
 
     def queued(order: Order, words: list[str]) -> dict[str, Any]:
         # Better now than when its turn comes, behind the jobs of a day.
         book.check(_line(context, order, words))
         if order.data == TAGGED:
-            now = time.strftime("%Y-%m-%d %H:%M")
-            snapshot = store.snapshots.freeze(
-                f"All tagged images, {now}", order.reviewer, include=TAGGED
-            )
+            name = store.snapshots.free_name("All tagged")
+            snapshot = store.snapshots.freeze(name, order.reviewer, include=TAGGED)
+            if order.recipe == train_pipeline.RECIPE:
+                # What it holds can make a difference.
+                book.check(
+                    _line(context, order.model_copy(update={"data": snapshot.digest}), words)
+                )
         else:
             snapshot = store.snapshots.get(order.data)
         job = store.jobs.submit(
@@ -311,7 +321,9 @@ def _labelled(context: Context, recipes: dict[str, Any]) -> list[dict[str, str]]
     return [
         {"id": f"run:{run.id}", "title": f"{run.name} (run {run.id})"}
         for run in context.store.runs.all()
-        if run.finished is not None and run.recipe in making
+        if run.finished is not None
+        and run.recipe in making
+        and (context.workspace.root / run.folder / "labels").is_dir()
     ]
 
 

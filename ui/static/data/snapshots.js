@@ -1,6 +1,8 @@
 // Snapshots: freeze what is accepted, list what was frozen, download it.
 import { api, el, formatNumber, getJSON, reviewer, toast } from "../ui.js";
 
+const images = (count) => `${formatNumber(count)} ${count === 1 ? "image" : "images"}`;
+
 /** {element, load, setReadOnly}. */
 export function snapshotBox() {
   const list = el("ul", { class: "da-snapshots" });
@@ -11,7 +13,7 @@ export function snapshotBox() {
     freeze.disabled = true;
     try {
       const made = await api("data/snapshots", { name: name.value.trim() || "snapshot", reviewer: reviewer() });
-      toast(made.new ? `Frozen: ${formatNumber(made.count)} images as ${made.digest.slice(0, 12)}.` : `Nothing changed since snapshot “${made.name}” (${made.digest.slice(0, 12)}).`, "good");
+      toast(made.new ? `Frozen: ${images(made.count)} as ${made.digest.slice(0, 12)}.` : `Nothing changed since snapshot “${made.name}” (${made.digest.slice(0, 12)}).`, "good");
       name.value = "";
       await load();
     } catch (error) {
@@ -26,7 +28,7 @@ export function snapshotBox() {
     const { snapshots } = await getJSON("data/snapshots");
     list.replaceChildren(...snapshots.map((each) =>
       el("li", {},
-        el("span", { class: "da-grow" }, el("b", {}, each.name), el("span", { class: "tm-faint" }, ` ${formatNumber(each.count)} images · ${each.by}`),
+        el("span", { class: "da-grow" }, el("b", {}, each.name), el("span", { class: "tm-faint" }, ` ${images(each.count)} · ${each.by}`),
           el("span", { class: "tm-faint tm-mono da-digest", title: `Frozen ${new Date(each.at * 1000).toLocaleString()}; the name is the sha256 of what it holds` }, each.digest.slice(0, 12))),
         el("a", { class: "tm-button small", href: `/tagmask/api/data/snapshots/${each.digest}.zip`, download: "", title: "Images, masks and tags in Pascal VOC layout" }, "VOC zip"))));
     if (!snapshots.length) list.replaceChildren(el("li", { class: "tm-faint" }, "None yet. A snapshot is what a run trains on; it never changes."));
