@@ -195,9 +195,15 @@ def _opened(file: BinaryIO, name: str, max_pixels: int) -> Iterator[tuple[Binary
         # A decoder fed with broken bytes raises whatever it stumbles over (OSError, SyntaxError,
         # ValueError, struct.error, zlib.error, ...): to a person they are all one thing.
         raise ImageError(
-            f"{name} is damaged or cut short ({str(problem).rstrip('.') or type(problem).__name__})"
-            ". Copy it again from where it came."
+            f"{name} is damaged or cut short ({told_by(problem)}). Copy it again from where it "
+            "came."
         ) from problem
+
+
+def told_by(problem: Exception) -> str:
+    """What a decoder says of a file, without the names that objects have inside of this program."""
+    said = re.sub(r" ?<[^<>]* at 0x[0-9a-fA-F]+>", "", str(problem)).rstrip(". ")
+    return said or type(problem).__name__
 
 
 def _not_an_image(file: BinaryIO, name: str) -> str:

@@ -13,7 +13,7 @@ from PIL import Image
 
 from backend.atomic import write_whole
 from backend.errors import DataError
-from backend.images import MAX_PIXELS, encode_png
+from backend.images import MAX_PIXELS, encode_png, told_by
 
 BACKGROUND = 0
 IGNORE = 255
@@ -136,8 +136,7 @@ def _decode(data: bytes, name: str) -> tuple[str, np.ndarray]:
     except Exception as problem:
         # As in backend.images: a decoder fed with broken bytes raises anything.
         raise DataError(
-            f"{name} is not a readable PNG ({str(problem).rstrip('.') or type(problem).__name__}). "
-            "Masks and maps are PNG files."
+            f"{name} is not a readable PNG ({told_by(problem)}). Masks and maps are PNG files."
         ) from problem
 
 

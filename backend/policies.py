@@ -20,6 +20,13 @@ POLICIES: dict[str, str] = {
     "tau.",
 }
 
+# The same where scores are not gone by.
+WITHOUT_SCORES: dict[str, str] = {
+    CURATED: "Accepted and fixed masks teach, rejected ones do not, and every undecided one does.",
+    ACCEPTED_ONLY: POLICIES[ACCEPTED_ONLY],
+    SCORES_ONLY: "Decisions are passed over, and scores too: every proposed mask teaches.",
+}
+
 
 @dataclass(frozen=True)
 class Rule:

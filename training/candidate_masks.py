@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from backend.errors import DataError, ImageError, RefinementError, SaliencyError
-from backend.exchange.names import some
+from backend.exchange.names import counted, some
 from backend.exchange.sources import Item, Source, open_source
 from backend.images import read_image, require_usable
 from backend.labels import read_labels
@@ -154,14 +154,14 @@ def tell_empty(run: Run, candidates: Sequence[Candidate]) -> None:
     if blind:
         names = list(dict.fromkeys(each.name for each in blind))
         run.message(
-            f"{len(blind)} masks of {len(names)} images have an empty reference, which says "
-            f"nothing of how good they are; they are left out: {some(names)}."
+            f"{counted(len(blind), 'mask')} of {counted(len(names), 'image')} left out, where the "
+            f"reference is empty and says nothing of how good a mask is: {some(names)}."
         )
     empty = sum(each.empty for each in candidates if each.referenced)
     if empty:
         run.message(
-            f"{empty} of {len(candidates)} masks are empty; they teach that such a mask has an AC "
-            "of 0."
+            f"{empty} of {counted(len(candidates), 'mask')} {'is' if empty == 1 else 'are'} empty, "
+            "which teaches that such a mask has an AC of 0."
         )
 
 

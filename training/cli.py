@@ -2,38 +2,36 @@
 
 import argparse
 import json
-import os
 import sys
-import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack, closing
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
 from backend.errors import TagmaskError
+from training.concluding import REFUSED, concluded, is_too_long, too_long
 from training.describe import describe
 from training.earlier_run import maps_digest, require_finished
-from training.errors import Diverged, TrainingError
+from training.errors import TrainingError
 from training.events import EventWriter, Heartbeat, last_kind
 from training.footprint import Footprint
 from training.machine import Machine
 from training.options import PRESETS, options_of, settle, written_settings
 from training.recipes import Recipe, find_recipe, recipe_names
 from training.run import (
-    Cancelled,
     Run,
     command_line,
     earlier_config,
     make_folder,
     write_config,
 )
+from training.run_lock import alone
 from training.stages.stage import WITHOUT_EFFECT
 
 DRY_RUN = "--dry-run"
 # What a run's configuration says beside its settings.
 ABOUT = ("preset", "seed", "data", "split")
-REFUSED = 2
 
 
 class Parser(argparse.ArgumentParser):
@@ -68,6 +66,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _recipe(find_recipe(given[0]), given[1:])
     except (TagmaskError, TrainingError) as problem:
         print(f"tagmask: {problem}", file=sys.stderr)
+        return 2
+    except OSError as problem:
+        if not is_too_long(problem):
+            raise
+        print(f"tagmask: {too_long(problem)}", file=sys.stderr)
         return 2
     _top().parse_args(given)
     return 2
@@ -223,10 +226,22 @@ def _recipe(recipe: Recipe, arguments: Sequence[str]) -> int:
         shown = recipe.preview(asked.settings, asked.run)
         print(f"{shown.text}\n{json.dumps(shown.told, ensure_ascii=False)}")
         return 0
+    folder = asked.run.folder
+    footprint = Footprint(folder)
+    make_folder(folder)
+    if recipe.makes_data:
+        return _carried_out(asked, recipe, footprint)
+    with alone(folder, asked.run.say):
+        # Another process may have gone on with this run, or begun one, until now.
+        asked = _asked(recipe, arguments)
+        return 0 if asked is None else _carried_out(asked, recipe, footprint)
+
+
+def _carried_out(asked: Asked, recipe: Recipe, footprint: Footprint) -> int:
+    """Runs a recipe in its folder, which is there; the exit status."""
     run, settings, folder = asked.run, asked.settings, asked.run.folder
-    footprint, status = Footprint(folder), REFUSED
+    status = REFUSED
     try:
-        make_folder(folder)
         with ExitStack() as opened:
             opened.enter_context(run.stop)
             if not recipe.makes_data:
@@ -266,57 +281,6 @@ def _as_before(earlier: dict[str, Any], recipe: Recipe, given: dict[str, Any]) -
     return before | given
 
 
-def concluded(
-    run: Run, work: Callable[[], dict[str, Any]], again: str = "--resume goes on from here"
-) -> int:
-    """Does the work of a run and says how it ended, in the events, on stderr and as the exit
-    status; `again` is how a person goes on with one that was stopped.
-    """
-    run.event(
-        "started",
-        recipe=run.recipe,
-        preset=run.preset,
-        seed=run.seed,
-        resumed=run.resume,
-        pid=os.getpid(),
-        command=run.command,
-    )
-    try:
-        outcome = work()
-        run.event("finished", **outcome)
-    except Cancelled:
-        run.event("cancelled")
-        run.say(f"tagmask: stopped as asked; {again}.")
-        return run.stop.exit_code
-    except (TagmaskError, TrainingError) as problem:
-        sentence = str(problem)
-        if isinstance(problem, Diverged) and run.trained:
-            sentence += f" The last step was {run.trained}."
-        _failed(run, sentence, type(problem).__name__)
-        return REFUSED
-    except Exception as problem:
-        from training.loop import is_out_of_memory
-
-        if is_out_of_memory(problem):
-            sentence = (
-                "The memory does not suffice for this run. Lower --batch or --size, choose a "
-                "smaller --backbone, or stop what else runs there; --resume goes on from the last "
-                "checkpoint."
-            )
-            _failed(run, sentence, "OutOfMemory")
-            return REFUSED
-        traceback.print_exc()
-        _failed(
-            run,
-            f"The trainer stopped because of a mistake in it ({type(problem).__name__}: "
-            f"{problem}). The log has the details.",
-            "bug",
-        )
-        return 1
-    print(json.dumps(outcome.get("metrics", {})))
-    return 0
-
-
 def _from_the_start(run: Run, recipe: Recipe, settings: Any) -> dict[str, Any]:
     """A recipe's work, once what it stands on is checked."""
     _stand_on_earlier(run, recipe, settings)
@@ -333,11 +297,3 @@ def _stand_on_earlier(run: Run, recipe: Recipe, settings: Any) -> None:
         earlier = Path(settings.from_)
         require_finished(earlier, recipe.stands_on, recipe.name)
         run.about["maps in --from"] = maps_digest(earlier)[:12]
-
-
-def _failed(run: Run, sentence: str, kind: str) -> None:
-    print(f"tagmask: {sentence}", file=sys.stderr, flush=True)
-    try:
-        run.event("failed", error=sentence, kind_of=kind)
-    except TrainingError as problem:
-        print(f"tagmask: {problem}", file=sys.stderr, flush=True)

@@ -8,9 +8,10 @@ from backend.errors import DataError
 from backend.launchers import LOG
 from training.events import EVENTS, HEARTBEAT
 from training.run import CONFIG, PROVENANCE
+from training.run_lock import RUN_LOCK
 
 # All that is written before a recipe begins its work.
-_EARLY = (CONFIG, EVENTS, HEARTBEAT, PROVENANCE)
+_EARLY = (CONFIG, EVENTS, HEARTBEAT, PROVENANCE, RUN_LOCK)
 
 
 class Footprint:

@@ -10,7 +10,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
-from training.cli import REFUSED, concluded, recipe_parser
+from training.cli import recipe_parser
+from training.concluding import REFUSED, concluded
 from training.errors import TrainingError
 from training.events import EventWriter, Heartbeat
 from training.footprint import Footprint
@@ -18,6 +19,7 @@ from training.options import PRESETS, options_of, settle, written_settings
 from training.pipeline_options import PIPELINE, Pipeline
 from training.run import Run, command_line, make_folder, require_folder, write_config
 from training.stages.carrying_out import carry_out, clean_up
+from training.stages.decided import require_decided
 from training.stages.lock import held
 from training.stages.plan import EVERY_IMAGE, FULL, Plan, stages_of, told
 
@@ -61,7 +63,10 @@ def check_pipeline(arguments: Sequence[str]) -> None:
     settings, run, _, _ = _asked(arguments)
     # Which list is predicted and which one teaches, the data says; the options are the same.
     strong = EVERY_IMAGE if settings.method == FULL else ""
-    stages_of(settings, run, settings.test or EVERY_IMAGE, settings.strong or strong)
+    stages = stages_of(settings, run, settings.test or EVERY_IMAGE, settings.strong or strong)
+    # A snapshot that is still to be frozen has no name yet.
+    if run.data is not None and run.data.exists():
+        require_decided(stages, run.preset, run.data)
 
 
 def _asked(arguments: Sequence[str]) -> Asked:

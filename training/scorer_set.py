@@ -10,6 +10,7 @@ from typing import Protocol
 
 import numpy as np
 
+from backend.exchange.names import counted
 from training.candidate_masks import Candidate
 from training.errors import TrainingError
 
@@ -134,17 +135,17 @@ def _lacking(
 ) -> list[str]:
     there = {kind: sum(sample.kind == kind for sample in made) for kind in KINDS}
     sources = {
-        HIGH: f"only {high} masks have an AC of at least {wanted.high_from:g}",
-        LOW: f"only {low} masks have an AC of at most {wanted.low_to:g}",
-        CHANGED: f"there are {high} masks with an AC of at least {wanted.high_from:g} to change",
-        GROWN: f"there are {high} masks with an AC of at least {wanted.high_from:g} to grow",
-        COMPOSITES: f"there are {best} masks with an AC of at least {wanted.paste_from:g} to paste "
-        "onto another image",
+        HIGH: f"masks with an AC of at least {wanted.high_from:g}: {high}",
+        LOW: f"masks with an AC of at most {wanted.low_to:g}: {low}",
+        CHANGED: f"masks with an AC of at least {wanted.high_from:g}, to change: {high}",
+        GROWN: f"masks with an AC of at least {wanted.high_from:g}, to grow: {high}",
+        COMPOSITES: f"masks with an AC of at least {wanted.paste_from:g}, to paste onto another "
+        f"image: {best}",
         SWAPPED: "there is no second image to take a mask of",
     }
     return [
-        f"The training set has {there[kind]} samples of the kind {kind}, not {count[kind]}: "
-        f"{sources[kind]}."
+        f"The training set has {counted(there[kind], 'sample')} of the kind {kind}, not "
+        f"{count[kind]}; {sources[kind]}."
         for kind in KINDS
         if there[kind] < count[kind]
     ]

@@ -4,10 +4,8 @@ Proposed masks come from a run (--from) or from the candidates of a snapshot, th
 scores.jsonl or from that snapshot. A policy (backend.policies) says how scores and decisions count.
 """
 
-import filecmp
 import hashlib
 import json
-import math
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -15,19 +13,16 @@ from typing import Any, Protocol
 import numpy as np
 
 from backend import policies
-from backend.exchange.names import some
 from backend.exchange.snapshot import EVERYTHING, is_manifest
 from backend.exchange.sources import Item, Source, open_source
 from backend.labels import read_labels
 from backend.policies import BY, SCORES_ONLY, Known
 from training.errors import TrainingError
-from training.masks import LABELS, with_labels, with_true_masks
-from training.run import CONFIG, Run, read_config
-from training.scores import SCORES
+from training.masks import with_labels, with_true_masks
+from training.run import Run
+from training.selection_scores import scores_of
 
 WEIGHTS_OF_IMAGES = "weights.jsonl"
-# The recipe that measures the labels of another run.
-SCORE = "score"
 # The best thresholds of Table IV: those of VGG16, and those of ResNet-101.
 TAU = {"SF": (0.55, 0.85), "SC": (0.55, 0.80)}
 
@@ -79,7 +74,7 @@ class Selection:
         rows = policies.table(self.rules)
         return {
             "policy": self.policy,
-            "about": policies.POLICIES[self.policy],
+            "about": self.about(),
             "by": self.by,
             "tau": self.tau,
             "images": len(self.rules),
@@ -88,10 +83,18 @@ class Selection:
             "digest": self.digest(),
         }
 
+    def about(self) -> str:
+        """What the policy says, in a sentence; scores only where they are gone by."""
+        if self.tau is not None or self.policy == policies.ACCEPTED_ONLY:
+            return policies.POLICIES[self.policy]
+        if "all" in self.rules.values():
+            return policies.WITHOUT_SCORES[self.policy]
+        return "No mask is judged by its score: the rules below take every image."
+
     def text(self) -> str:
         """The same as a table for a person."""
         against = "" if self.tau is None else f" tau is {self.tau:.4g}, of {self.by}."
-        lines = [f"Policy {self.policy}: {policies.POLICIES[self.policy]}{against}"]
+        lines = [f"Policy {self.policy}: {self.about()}{against}"]
         lines.append(" images  weight  rule")
         lines += [
             f"{row['images']:>7}  {row['weight']:>6g}  {row['rule']}: {row['why']}"
@@ -119,6 +122,10 @@ def select(wanted: Wanted, run: Run) -> Selection:
     Raises TrainingError where --tau and --keep are both given, where scores are gone by and none is
     there, and where nothing is left to learn from, DataError and ImageError for unusable data.
     """
+    if -1 < wanted.tau < 0:
+        raise TrainingError(
+            f"--tau {wanted.tau:g} is no score: give one from 0 to 1, or -1 for the paper's."
+        )
     if wanted.keep and wanted.tau >= 0:
         raise TrainingError(
             f"--keep {wanted.keep} finds tau by itself, so --tau {wanted.tau:g} has no place beside"
@@ -128,14 +135,16 @@ def select(wanted: Wanted, run: Run) -> Selection:
     source = with_proposed(source, wanted.policy, wanted.from_)
     if wanted.strong:
         source = with_true_masks(run, source, wanted.strong)
-    scores = _scores(wanted, run, source)
-    known = {item.name: _known(item, wanted, scores.get(item.name)) for item in source.items}
-    judged = {
-        name: each
-        for name, each in known.items()
-        if wanted.selection and policies.is_scored(wanted.policy, each)
-    }
+    seen = {item.name: _known(item, wanted) for item in source.items}
+    by_score = {name for name, each in seen.items() if policies.is_scored(wanted.policy, each)}
+    if not wanted.selection:
+        by_score = set()
+    scores = scores_of(source, by_score, wanted.by, wanted.scores, wanted.from_, run)
+    known = {name: replace(each, score=scores.get(name)) for name, each in seen.items()}
+    judged = {name: known[name] for name in by_score}
     tau = _tau(wanted, run, judged) if judged else None
+    if wanted.keep and not judged:
+        run.message(f"--keep {wanted.keep} changes nothing: no mask is judged by its score here.")
     rules = {
         name: policies.rule_of(
             wanted.policy, each, tau if tau is not None else 0.0, selection=wanted.selection
@@ -145,10 +154,14 @@ def select(wanted: Wanted, run: Run) -> Selection:
     told = {item.name: scores.get(item.name) for item in source.items}
     chosen = Selection(source, wanted.policy, wanted.by, tau, rules, told)
     if not any(chosen.weight(name) for name in rules):
-        raise TrainingError(
-            f"No mask is left to learn from.\n{chosen.text()}\nLower --tau, choose another "
-            "--policy, accept some masks, or name with --from a run that made labels."
+        advice = (
+            "Accept or fix some masks, freeze them in a snapshot and name it with --data, or "
+            "choose another --policy."
+            if wanted.policy == policies.ACCEPTED_ONLY
+            else "Lower --tau, choose another --policy, accept some masks, or name with --from a "
+            "run that made labels."
         )
+        raise TrainingError(f"No mask is left to learn from.\n{chosen.text()}\n{advice}")
     return chosen
 
 
@@ -205,13 +218,13 @@ def decided_in(folder: Path) -> set[str]:
     return {each["image"] for each in told if each["rule"] in policies.DECIDED}
 
 
-def _known(item: Item, wanted: Wanted, score: float | None) -> Known:
+def _known(item: Item, wanted: Wanted) -> Known:
     is_true = bool(wanted.strong) and item.mask is not None and item.mask == item.truth
     verdict = item.verdict
     if verdict == "reject" and wanted.policy != SCORES_ONLY and not _is_as_rejected(item):
         # A run's mask in the place of the rejected one: nobody has seen it yet.
         verdict = "undecided"
-    return Known(verdict, item.mask is not None, is_true, score)
+    return Known(verdict, item.mask is not None, is_true)
 
 
 def _is_as_rejected(item: Item) -> bool:
@@ -248,94 +261,3 @@ def _tau(wanted: Wanted, run: Run, judged: dict[str, Known]) -> float:
     elif kept < wanted.keep:
         run.message(f"Only {kept} masks have a score, so --keep {wanted.keep} keeps them all.")
     return tau
-
-
-def _scores(wanted: Wanted, run: Run, source: Source) -> dict[str, float]:
-    """The scores of the images: those of --scores, else of --from; of an image that these do not
-    score, and whose mask is the snapshot's candidate, those of the snapshot.
-    """
-    own = {
-        item.name: item.scores[wanted.by]
-        for item in source.items
-        # The snapshot's scores are those of its candidates, and other masks have none of them.
-        if item.candidate is not None and item.mask == item.candidate and wanted.by in item.scores
-    }
-    if wanted.scores:
-        path = Path(wanted.scores)
-        path = path / SCORES if path.is_dir() else path
-        if not path.is_file():
-            raise TrainingError(
-                f"There are no scores at {wanted.scores}. Name with --scores a folder that "
-                "`python -m training score` wrote, or its scores.jsonl."
-            )
-        if wanted.from_:
-            _require_of(path.parent, Path(wanted.from_))
-        return own | read_scores(path, wanted.by, run)
-    if wanted.from_ and (path := Path(wanted.from_) / SCORES).is_file():
-        return own | read_scores(path, wanted.by, run)
-    return own
-
-
-def _require_of(scores: Path, proposed: Path) -> None:
-    """TrainingError where a run of `score` says that it measured other labels than the proposed.
-
-    Scores that do not say whose they are, such as those that a pipeline put out, are taken as they
-    are.
-    """
-    if not (scores / CONFIG).is_file():
-        return
-    config = read_config(scores)
-    measured = config["settings"].get("from_") if config.get("recipe") == SCORE else None
-    if measured and not _same_labels(Path(measured), proposed):
-        raise TrainingError(
-            f"{scores} has the scores of the labels of {measured}, but the proposed masks are "
-            f"those of {proposed} (--from). Score these with `python -m training score --from "
-            f"{proposed}` and name that run with --scores."
-        )
-
-
-def _same_labels(measured: Path, proposed: Path) -> bool:
-    """Whether two runs' folders are one, or the second has all labels of the first, as a copy
-    does.
-    """
-    if measured.resolve() == proposed.resolve():
-        return True
-    if not measured.is_dir():
-        # Moved away since: a folder keeps its name where all that speaks of it is moved with it.
-        return measured.name == proposed.name
-    one, other = measured / LABELS, proposed / LABELS
-    names = [path.name for path in one.glob("*.png")]
-    return bool(names) and all(
-        (other / name).is_file() and filecmp.cmp(one / name, other / name, shallow=False)
-        for name in names
-    )
-
-
-def read_scores(path: Path, by: str, run: Run) -> dict[str, float]:
-    """One score of each image of a scores.jsonl; of two lines of an image the last counts.
-
-    Lines that cannot be read, and scores that are no numbers, are counted in a message.
-    """
-    found: dict[str, float] = {}
-    bad = []
-    text = path.read_text(encoding="utf-8", errors="replace")
-    for number, line in enumerate(text.splitlines(), start=1):
-        try:
-            told = json.loads(line)
-            name = told["image"]
-            if not isinstance(name, str):
-                raise TypeError(name)
-            score = told.get(by)
-            if score is not None:
-                found[name] = _number(score)
-        except (ValueError, TypeError, KeyError):
-            bad.append(number)
-    if bad:
-        run.message(f"{len(bad)} lines of {path} cannot be read and are passed over: {some(bad)}.")
-    return found
-
-
-def _number(score: Any) -> float:
-    if not isinstance(score, int | float) or isinstance(score, bool) or not math.isfinite(score):
-        raise ValueError(score)
-    return float(score)

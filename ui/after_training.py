@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from ui.context import Context
 
 _MOST_JOBS = 100
+# As the trainer names it.
+SCORES = "scores.jsonl"
 
 
 def scored(context: "Context") -> list[dict[str, str]]:
@@ -21,6 +23,9 @@ def scored(context: "Context") -> list[dict[str, str]]:
     found = []
     for run in runs:
         if run.recipe != RECIPE or run.finished is None:
+            continue
+        # A folder may have been removed by hand.
+        if not (root / run.folder / SCORES).is_file():
             continue
         of = _measured(root / run.folder, by_folder)
         title = f"{run.name}: of {of.name}" if of else run.name
@@ -51,6 +56,7 @@ def scoring(context: "Context", job_id: int) -> list[str]:
     for job in context.store.jobs.all(_MOST_JOBS):
         words = job.arguments
         if job.recipe == RECIPE and job.state == "done" and isinstance(words, list):
+            _require_scorer(words)
             at = words.index("--from") if "--from" in words else len(words)
             return ["--from", str(folder), *words[:at], *words[at + 2 :]]
     scorers = context.inspectors.scorers()
@@ -59,6 +65,16 @@ def scoring(context: "Context", job_id: int) -> list[str]:
         if one.card is not None:
             return ["--from", str(folder), "--scorer", str(one.card.path or one.card.name)]
     return ["--from", str(folder)]
+
+
+def _require_scorer(words: list[str]) -> None:
+    """JobError where the mask scorer of an order is a file or a folder that is gone."""
+    named = words[words.index("--scorer") + 1 :][:1] if "--scorer" in words else []
+    if named and Path(named[0]).is_absolute() and not Path(named[0]).exists():
+        raise JobError(
+            f"The mask scorer of the last scoring ({named[0]}) is gone, so these masks cannot be "
+            "scored as the last ones were. Choose another scorer with the recipe “Mask scores”."
+        )
 
 
 def _run_of(context: "Context", job_id: int) -> "Run":

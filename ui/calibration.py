@@ -58,6 +58,11 @@ def read_calibration(folder: Path) -> dict[str, Any]:
     sentence where there is none or it cannot be used.
     """
     own = folder.resolve()
+    if not own.is_dir():
+        raise JobError(
+            f"The folder of this run ({folder.name}) is gone, and what it measured with it. Run it "
+            "again, or restore the folder from a backup."
+        )
     path = (own / NAME).resolve()
     # A link in the folder may lead anywhere.
     if path.parent != own or not path.is_file():

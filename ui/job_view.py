@@ -20,7 +20,7 @@ MOST_LOG = 16 * 1024
 _POINT = ("step", "epoch", "learning_rate", "images_per_second", "seconds_left")
 _NUMBERS = ("stage", "step", "steps", "epoch", "epochs", "seconds_left", "images_per_second")
 _OF_A_PIPELINE = ("done", "of", "part", "loss")
-_RESULTS = ("miou", "labels_miou", "max_f", "tag_accuracy", "loss", "images")
+_RESULTS = ("miou", "labels_miou", "max_f", "tag_accuracy", "SF", "SC", "loss", "images")
 _FILM = re.compile(r"photographs\.jpg|[0-9]{8}\.png")
 _TOLD = (
     "epoch",

@@ -175,7 +175,10 @@ def scores(context: "Context", id: str) -> str:
     run = context.store.runs.get(int(name)) if kind == "run" and _is_number(name) else None
     if run is None or run.finished is None or run.recipe != SCORES:
         raise JobError(f"There are no scores {id[:60]!r} here; choose a finished run of `score`.")
-    return str(context.workspace.root / run.folder)
+    folder = context.workspace.root / run.folder
+    if not folder.is_dir():
+        raise JobError(f"The folder of {run.name} (run {run.id}) is gone; choose other scores.")
+    return str(folder)
 
 
 def labelled_runs(context: "Context", ids: Any) -> list[str]:

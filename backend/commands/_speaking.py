@@ -6,7 +6,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from backend.errors import DataError
+from backend.exchange.names import counted as number
 from backend.intake import Refusals
+
+__all__ = ["number", "progress", "remark", "tell_refusals"]
 
 
 def remark(text: str) -> None:
@@ -37,11 +40,6 @@ def tell_refusals(refused: Refusals) -> None:
         remark(f"tagmask: {sentence}")
     if refused.count > len(refused.sentences):
         remark(f"tagmask: {refused.count - len(refused.sentences):,} more were refused.")
-
-
-def number(count: int, thing: str) -> str:
-    """`1 image`, `2,000 images`."""
-    return f"{count:,} {thing}{'' if count == 1 else 's'}"
 
 
 def new_file(path: Path, endings: Sequence[str]) -> Path:

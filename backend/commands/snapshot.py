@@ -17,7 +17,9 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "a run trains on, and prints its path. The same set gives the same snapshot.",
     )
     parser.add_argument("workspace", type=Path)
-    parser.add_argument("--name", help="what to call it; else the date")
+    parser.add_argument(
+        "--name", help="what to call it, in up to 64 characters; else “Accepted 1” and so on"
+    )
     parser.add_argument("--by", default=None, help="who freezes it; else the user's name")
     parser.add_argument(
         "--verdicts",
@@ -62,7 +64,8 @@ def run(arguments: argparse.Namespace) -> int:
             snapshots.verify(found.digest)
             print(f"{found.digest} {number(found.count, 'image')}, all as frozen")
             return 0
-        name = arguments.name or datetime.now().astimezone().isoformat(" ", "minutes")
+        called = "Candidates" if arguments.with_undecided else "Accepted"
+        name = arguments.name or snapshots.free_name("All tagged" if arguments.tagged else called)
         made = snapshots.freeze(
             name,
             arguments.by or getpass.getuser(),

@@ -7,7 +7,7 @@ from pathlib import Path
 from backend.errors import DataError
 from backend.exchange.classes import read_classes
 from backend.exchange.items import Item, Source
-from backend.exchange.names import image_name, some
+from backend.exchange.names import counted, image_name, some
 from backend.exchange.tags import read_tags
 from backend.images import ACCEPTED, SUFFIXES
 
@@ -64,7 +64,8 @@ def open_tagged(root: Path, split: str | None = None) -> Source:
     missing = [name for name in tags if name not in found]
     if missing:
         raise DataError(
-            f"{root / 'tags.csv'} names {len(missing)} images that are not there: {some(missing)}. "
+            f"{root / 'tags.csv'} names {counted(len(missing), 'image')} not to be found: "
+            f"{some(missing)}. "
             "Images stand beside tags.csv or in a folder images."
         )
     if not found:

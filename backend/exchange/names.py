@@ -78,6 +78,11 @@ def nearest(word: str, known: Iterable[str], count: int = 3) -> str:
     return ", ".join(by_folded[name] for name in found)
 
 
+def counted(count: int, thing: str) -> str:
+    """`1 image`, `2,000 images`."""
+    return f"{count:,} {thing}{'' if count == 1 else 's'}"
+
+
 def some(things: Iterable[object], most: int = 5) -> str:
     """The first few of a list as "a, b, c and 7 more"."""
     listed = [str(thing) for thing in things]

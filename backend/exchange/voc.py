@@ -16,7 +16,7 @@ from backend.exchange.class_vectors import read_class_vectors
 from backend.exchange.classes import VOC_IDS, read_classes, read_text
 from backend.exchange.folder import images_in, masks_in
 from backend.exchange.items import Item, Source
-from backend.exchange.names import image_name, some
+from backend.exchange.names import counted, image_name, some
 from backend.exchange.tags import parse_tags, read_tags
 from backend.labels import BACKGROUND, IGNORE, read_labels
 
@@ -52,7 +52,7 @@ def open_voc(root: Path, split: str | None = None) -> Source:
     missing = [name for name in listed if name not in found]
     if missing:
         raise DataError(
-            f"{lists / f'{split}.txt'} names {len(missing)} images that are not in "
+            f"{lists / f'{split}.txt'} names {counted(len(missing), 'image')} not to be found in "
             f"{root / 'JPEGImages'}: {some(missing)}."
         )
     # VOC's own masks win over SBD's, whose borders are coarser.

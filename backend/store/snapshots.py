@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from backend.store.tag_log import EVERY, before, last_change, net_changes
 
 FORMAT = "tagmask-snapshot/1"
 INCLUDE = ("decided", "tagged", EVERY)
+LONGEST_NAME = 64
 
 
 @dataclass(frozen=True)
@@ -61,8 +63,15 @@ class Snapshots(Noun):
         with each image the mask that was offered for it and its scores. The same content gives the
         snapshot that is there, whatever its name. The manifest says whose tags have changed since
         the snapshot before (those of all images do not count).
-        Raises StoreError where there is nothing.
+        Raises StoreError where there is nothing, and for a name that is empty or too long.
         """
+        if not name.strip() or len(name) > LONGEST_NAME:
+            raise StoreError(
+                f"A snapshot's name has 1 to {LONGEST_NAME} characters, this one {len(name):,}. "
+                "Choose a shorter one."
+                if name.strip()
+                else f"A snapshot needs a name of 1 to {LONGEST_NAME} characters."
+            )
         unknown = set(verdicts) - set(VERDICTS)
         if unknown:
             raise StoreError(f"No verdict {sorted(unknown)}; there are {', '.join(VERDICTS)}.")
@@ -138,6 +147,13 @@ class Snapshots(Noun):
             adopted = self._one(database, digest)
             assert adopted is not None
             return adopted
+
+    def free_name(self, called: str) -> str:
+        """`called 1`, or with the next number that no snapshot has: when it was frozen is told
+        beside its name.
+        """
+        known = {each.name for each in self.all()}
+        return next(name for n in count(1) if (name := f"{called} {n}") not in known)
 
     def all(self) -> list[Snapshot]:
         """Every snapshot, the newest first."""

@@ -54,7 +54,7 @@ def resuming(run: Path) -> str:
     """What a person can do with an unfinished run."""
     if has_checkpoint(run):
         return "Resume goes on from its last checkpoint."
-    return "It had saved no checkpoint yet; Resume starts it again."
+    return "It had saved no checkpoint yet: “Start again” runs it from the beginning."
 
 
 def has_checkpoint(run: Path) -> bool:

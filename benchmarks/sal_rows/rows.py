@@ -45,6 +45,7 @@ CODE = (
     "training/salnet.py",
     "training/segmenting.py",
     "training/selection.py",
+    "training/selection_scores.py",
     "training/viewing.py",
 )
 # What decides of a simulated reviewer's snapshot beside that.

@@ -230,3 +230,11 @@ def test_a_write_that_runs_out_of_room_leaves_the_old_mask(tmp_path: Path) -> No
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert np.array_equal(read_labels(tmp_path / "mask.png"), old)
     assert [path.name for path in tmp_path.iterdir()] == ["mask.png"]
+
+
+def test_a_damaged_file_is_told_without_the_names_of_objects(tmp_path: Path) -> None:
+    (tmp_path / "broken.png").write_bytes(b"not a PNG at all")
+    with pytest.raises(DataError, match=r"is not a readable PNG \(cannot identify") as refused:
+        read_labels(tmp_path / "broken.png")
+    assert "BytesIO" not in str(refused.value)
+    assert "0x" not in str(refused.value)

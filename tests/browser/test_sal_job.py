@@ -109,7 +109,8 @@ def test_a_segmenter_is_trained_from_chosen_masks_and_the_next_begins_with_it(
     assert counted(train) == RULES
     rules = train.locator("#tm-train .tr-rules")
     assert f"{TEACH} of {len(SCORES)} masks teach; tau is 0.55, of SF." in rules.inner_text()
-    assert "A person accepted its mask" in rules.locator('[data-rule="accepted"]').inner_text()
+    accepted = rules.locator('[data-rule="accepted"]')
+    assert accepted.get_attribute("title") == "A person accepted its mask"
     off = rules.locator("tr.off").evaluate_all("nodes => nodes.map((node) => node.dataset.rule)")
     assert sorted(off) == ["below", "rejected", "unscored"]
     ((digest, images),) = rows(app, "SELECT digest, count FROM snapshots")

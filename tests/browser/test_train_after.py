@@ -55,6 +55,7 @@ def jobs(app: Any) -> Iterator[dict[str, int]]:
                     (folder / "labels").mkdir()
                 if name == "score":
                     write_calibration(folder, *scored())
+                    (folder / "scores.jsonl").write_text("")
                 run = store.runs.add(f"{recipe} {job.id}", recipe, place, {}, job.id)
                 store.runs.finish(run, {}, None)
                 store.jobs.update(
@@ -110,6 +111,10 @@ def test_scores_are_plotted_against_the_true_ones(train: Any, jobs: dict[str, in
         for (across, down), score, true in zip(dots, values, truth, strict=True):
             assert (across - box[0]) / box[2] == pytest.approx(score, abs=0.002)
             assert (down - box[1]) / box[3] == pytest.approx(1 - true, abs=0.002)
+        # The larger the dot, the more masks it stands for.
+        sizes = drawn.locator("circle").evaluate_all("all => all.map((one) => one.r.baseVal.value)")
+        counts = [each["count"] for each in bins]
+        assert counts[sizes.index(max(sizes))] == max(counts)
         # The means in words, for those who cannot see them.
         rows = figure.locator("tbody tr")
         figure.locator("summary").click()
@@ -132,6 +137,38 @@ def test_without_true_masks_it_says_so_and_other_runs_have_no_plot(
     assert section.locator("figure").count() == 0
     turn_to(train, jobs["first"], "sal")
     assert not section.is_visible()
+
+
+def test_scores_lead_to_curate_and_to_a_training_by_them(train: Any, jobs: dict[str, int]) -> None:
+    turn_to(train, jobs["score"], "score")
+    actions = train.locator("#tm-train .tr-actions")
+    actions.get_by_role("button", name="Train on these").click()
+    assert train.locator("#tr-recipe").input_value() == "sal"
+    chosen = train.locator("#tr-sal-scores option:checked")
+    assert chosen.inner_text() == f"score {jobs['score']}"
+    actions.get_by_role("button", name="Review in Curate").click()
+    train.locator("#tm-curate").wait_for(state="visible", timeout=TIMEOUT)
+
+
+def test_runs_can_be_compared_or_not_for_a_true_reason(train: Any, jobs: dict[str, int]) -> None:
+    waits: list[Any] = []
+
+    def hold(route: Any) -> None:
+        waits.append(route)
+
+    # The newest job is open from the start, and what it measured is read by then.
+    turn_to(train, jobs["first"], "sal")
+    train.route(f"**/api/evaluation/{jobs['second']}", hold)
+    turn_to(train, jobs["second"], "sal")
+    compare = train.locator("#tm-train .tr-compare")
+    compare.wait_for(timeout=TIMEOUT)
+    assert compare.get_attribute("title") == "Looking for other runs that were measured"
+    while not waits:
+        train.wait_for_timeout(50)
+    waits.pop().continue_()
+    train.locator("#tm-train .tr-compare[title^='No other run was measured']").wait_for(
+        timeout=TIMEOUT
+    )
 
 
 def test_an_answer_that_comes_late_is_of_the_job_that_asked(

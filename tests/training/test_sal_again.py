@@ -110,6 +110,8 @@ def test_what_cannot_be_begun_with_is_refused_before_anything_is_made(
     ):
         assert sal(tiny_voc, out, *words, *more, "--begin-with", str(named)) == 2
         assert sentence in capsys.readouterr().err
+        assert sal(tiny_voc, out, *words, *more, "--begin-with", str(named), "--dry-run") == 2
+        assert sentence in capsys.readouterr().err
         assert not out.exists()
 
 

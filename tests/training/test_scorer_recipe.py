@@ -160,9 +160,9 @@ def test_masks_without_a_reference_do_not_teach_and_empty_ones_do(
     out = tmp_path / "out"
     assert main([*command, str(out), *more, "--low", "12", "--low-to", "0.2"]) == 0
     text = said(out)
-    assert "1 masks of 1 images have an empty reference, which says nothing" in text
-    assert "they are left out: im0." in text
-    assert "1 of 12 masks are empty; they teach that such a mask has an AC of 0." in text
+    assert "1 mask of 1 image left out, where the reference is empty and says nothing" in text
+    assert "says nothing of how good a mask is: im0." in text
+    assert "1 of 12 masks is empty, which teaches that such a mask has an AC of 0." in text
     # The empty one, and the two of which most rows are cut off.
     assert json.loads((out / "samples.json").read_text())["kinds"]["low"] == 3
     assert "of 11 images are learnt from" in text

@@ -65,8 +65,8 @@ def test_what_lacks_masks_is_said_and_the_rest_is_made():
         "high": 2, "low": 0, "changed": 6, "composites": 0, "grown": 3, "swapped": 2
     }  # fmt: skip
     assert lacking[0] == (
-        "The training set has 2 samples of the kind high, not 5: only 2 masks have an AC of at "
-        "least 0.8."
+        "The training set has 2 samples of the kind high, not 5; masks with an AC of at least "
+        "0.8: 2."
     )
     assert [sentence.split("kind ")[1].split(",")[0] for sentence in lacking] == [
         "high", "low", "composites"

@@ -18,7 +18,8 @@ from training.errors import TrainingError
 from training.options import settle
 from training.recipes.sal import Sal
 from training.run import Run, write_config
-from training.selection import Selection, default_tau, read_scores, select
+from training.selection import Selection, default_tau, select
+from training.selection_scores import Scored, read_scores
 
 SCORES = {"im0": 0.9, "im1": 0.55, "im2": 0.5, "im3": 0.5, "im4": 0.2, "im5": 0.0}
 DECIDED = ("accept", "fix", "reject", "undecided", "undecided", "undecided", None, None)
@@ -127,10 +128,14 @@ def test_lines_that_say_nothing_are_counted_and_the_last_of_two_counts(
     path = tmp_path / "scores.jsonl"
     path.write_text(
         '{"image": "a", "SF": 0.1}\n{"image": "a", "SF": 0.2}\n{"image": "b", "SC": 1}\n'
-        '{"image": "c", "SF": NaN}\n{"image": 7, "SF": 1}\n[1]\n{"image": "d", "SF": 0.'
+        '{"image": "c", "SF": NaN}\n{"image": 7, "SF": 1}\n[1]\n{"image": "e", "SF": 7.5}\n'
+        '{"image": "f", "SF": 1, "mask": "ab"}\n{"image": "d", "SF": 0.'
     )
-    assert read_scores(path, "SF", Run("sal", tmp_path)) == {"a": 0.2}
-    assert "4 lines of" in capsys.readouterr().err
+    found = read_scores(path, "SF", Run("sal", tmp_path))
+    assert found == {"a": Scored(0.2), "f": Scored(1.0, "ab")}
+    said = capsys.readouterr().err
+    assert "5 lines of" in said
+    assert "about an image the last counts: a." in said
 
 
 def test_the_papers_thresholds_are_those_of_table_iv():
@@ -251,6 +256,71 @@ def test_scores_of_other_labels_are_refused_and_those_of_a_copy_or_of_nobody_are
     chosen(tiny_voc, from_=str(other), scores=str(config))
 
 
+def told_of_masks(out: Path, masks: dict[str, Path], **scores: float) -> Path:
+    """A scores.jsonl that says of which masks its scores are."""
+    out.mkdir(parents=True, exist_ok=True)
+    lines = [
+        {"image": name, "mask": hashlib.sha256(path.read_bytes()).hexdigest(), **scores}
+        for name, path in masks.items()
+    ]
+    (out / "scores.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    return out
+
+
+def test_a_score_counts_for_the_mask_alone_that_it_was_taken_of(
+    tiny_voc: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    run = proxies(tiny_voc, tmp_path / "run")
+    masks = {f"im{number}": run / "labels" / f"im{number}.png" for number in range(7)}
+    scores = told_of_masks(tmp_path / "scored", masks, SF=0.9)
+    asked = {"from_": str(run), "scores": str(scores)}
+    assert rules(chosen(tiny_voc, **asked)).count("above") == 7
+
+    # Drawn anew in its place: whatever was measured was another mask.
+    write_labels(masks["im3"], np.full((48, 48), 12, np.uint8))
+    found = chosen(tiny_voc, **asked)
+    assert (found.rules["im3"], rules(found).count("above")) == ("unscored", 6)
+    said = capsys.readouterr().err
+    assert "1 of 7 masks is not what" in said
+    assert "counts as unscored: im3." in said
+
+    # Those of a snapshot's candidates are not those of a run.
+    manifest = snapshot_of(tiny_voc, tmp_path / "snapshot")
+    with pytest.raises(TrainingError, match="has the scores of other masks: none of the 3 is"):
+        chosen(manifest, scores=str(scores))
+    offered = dict.fromkeys(("im2", "im3", "im4", "im5"), tmp_path / "snapshot" / "offered.png")
+    right = told_of_masks(tmp_path / "right", offered, SF=0.8)
+    found = chosen(manifest, scores=str(right), policy="scores-only")
+    assert [found.rules[name] for name in offered] == ["above"] * 4
+    # A mask that a person drew or accepted is not judged by a score, and is not complained of.
+    capsys.readouterr()
+    person = told_of_masks(tmp_path / "person", {"im0": masks["im0"], **offered}, SF=0.8)
+    assert chosen(manifest, scores=str(person)).rules["im0"] == "accepted"
+    assert "not what" not in capsys.readouterr().err
+
+
+def test_scores_that_lack_the_asked_one_are_refused_and_not_passed_over(
+    tiny_voc: Path, tmp_path: Path
+):
+    manifest = snapshot_of(tiny_voc, tmp_path / "snapshot")
+    coarse = tmp_path / "coarse"
+    coarse.mkdir()
+    (coarse / "scores.jsonl").write_text('{"image": "im3", "AC": 0.5, "SC": 0.5}\n')
+    with pytest.raises(TrainingError, match=r"coarse has no SF of any image\..*--by SC"):
+        chosen(manifest, scores=str(coarse))
+    assert chosen(manifest, scores=str(coarse), by="SC", tau=0.5).rules["im3"] == "above"
+    # Where scores are not gone by, none is missed.
+    chosen(manifest, scores=str(coarse), selection=False)
+
+
+def test_what_is_gone_by_is_what_the_policy_is_told_as(tiny_voc: Path, tmp_path: Path):
+    manifest = snapshot_of(tiny_voc, tmp_path / "snapshot")
+    assert "score is at least tau" in chosen(manifest).about()
+    said = chosen(manifest, selection=False).about()
+    assert said.endswith("and every undecided one does.")
+    assert "tau" not in chosen(manifest, selection=False, policy="scores-only").text()
+
+
 def test_an_older_snapshot_is_read_as_before(tiny_voc: Path, tmp_path: Path):
     manifest = snapshot_of(tiny_voc, tmp_path / "snapshot", candidates=False)
     found = chosen(manifest)
@@ -279,7 +349,11 @@ def test_mistakes_are_sentences(tiny_voc: Path, tmp_path: Path):
         chosen(tiny_voc, from_=run, keep=3, tau=0.5)
     with pytest.raises(TrainingError, match=r"No mask is left to learn from\.(.|\n)*6  .*below"):
         chosen(tiny_voc, from_=run, tau=1.0)
-    with pytest.raises(TrainingError, match="No mask is left"):
+    with pytest.raises(TrainingError, match=r"--tau -0.5 is no score: give one from 0 to 1"):
+        chosen(tiny_voc, from_=run, tau=-0.5)
+    with pytest.raises(
+        TrainingError, match=r"No mask is left(.|\n)*\nAccept or fix some masks, fr"
+    ):
         chosen(tiny_voc, from_=run, policy="accepted-only")
     with pytest.raises(TrainingError, match="has no labels"):
         chosen(tiny_voc, from_=str(tmp_path))

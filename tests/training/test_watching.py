@@ -440,7 +440,7 @@ def test_what_is_trained_on_or_masked_is_not_held_out(with_val: Path, tmp_path: 
     [
         ("all", None, "every tagged image of the list val is trained on"),
         (None, "remove", "the data has no list of images named val"),
-        (None, "im99\n", "names 1 images that are not in"),
+        (None, "im99\n", "names 1 image not to be found in"),
     ],
 )
 def test_why_nothing_is_held_out_is_said(

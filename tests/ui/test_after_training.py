@@ -1,6 +1,7 @@
 """From a run of SAL on: its policy counted before, and after it scores and candidates."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -145,10 +146,51 @@ def test_the_first_scoring_takes_what_is_there(
     assert set(queued.arguments[2:3]) <= {"--scorer"}
 
 
+def test_scoring_again_is_refused_where_the_scorer_is_gone(
+    client: TestClient, workspace: Workspace, labelled: Path, no_supervisor: None
+) -> None:
+    store = workspace.store
+    gone = workspace.root / "runs" / "gone" / "weights.safetensors"
+    last = store.jobs.submit(RECIPE, ["--from", "x", "--scorer", str(gone)], by="ada")
+    for state in ("running", "done"):
+        store.jobs.update(last.id, state=state)
+    answer = client.post(f"{API}score", json={"job": 1})
+    assert answer.status_code == 400
+    assert f"The mask scorer of the last scoring ({gone}) is gone" in answer.json()["error"]
+    assert len(store.jobs.all(10)) == 2
+
+
+def test_runs_whose_folders_are_gone_are_offered_no_more(
+    client: TestClient, workspace: Workspace, labelled: Path
+) -> None:
+    folder = finished(workspace, RECIPE, {"from_": str(labelled)}, job=False)
+    (folder / "scores.jsonl").write_text("")
+    setup = client.get(f"{API}setup").json()
+    assert [each["id"] for each in setup["scored"]] == ["run:2"]
+    assert [each["id"] for each in setup["labelled"]] == ["run:1"]
+    for gone in (folder, labelled):
+        shutil.rmtree(gone)
+    setup = client.get(f"{API}setup").json()
+    assert (setup["scored"], setup["labelled"]) == ([], [])
+    options = {"preset": "scenes", "scores": "run:2"}
+    answer = client.get(f"{API}command", params=order("tagged", **options))
+    assert "is gone; choose other scores" in answer.json()["error"]
+
+
+def test_a_recipe_without_a_policy_has_nothing_to_count(client: TestClient) -> None:
+    wanted = json.dumps({"recipe": "classify", "data": "tagged", "options": {}})
+    answer = client.get(f"{API}preview", params={"order": wanted})
+    assert answer.status_code == 400
+    said = answer.json()["error"]
+    assert "goes by no policy, so there is nothing to count" in said
+    assert "--dry-run" not in said
+
+
 def test_scores_and_labels_are_chosen_by_the_names_of_their_runs(
     client: TestClient, workspace: Workspace, labelled: Path
 ) -> None:
     folder = finished(workspace, RECIPE, {"from_": str(labelled)}, job=False)
+    (folder / "scores.jsonl").write_text("")
     setup = client.get(f"{API}setup").json()
     assert setup["scored"] == [{"id": "run:2", "title": "score 99: of sal 1", "of": "run:1"}]
     options = {"preset": "scenes", "from_": "run:1", "scores": "run:2"}

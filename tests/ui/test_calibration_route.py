@@ -77,6 +77,13 @@ def test_where_none_was_kept_a_sentence_says_why(
     assert "There is no job 9" in client.get(ADDRESS.replace("1", "9")).json()["error"]
 
 
+def test_a_folder_that_is_gone_is_said_to_be(client: TestClient, folder: Path) -> None:
+    (folder / CALIBRATION).unlink()
+    folder.rmdir()
+    said = client.get(ADDRESS).json()["said"]
+    assert said.startswith("The folder of this run (00001-score) is gone")
+
+
 def whole() -> dict:
     return {
         "format": "tagmask-calibration/1",

@@ -194,8 +194,12 @@ def settled(settings: Sal, images: int) -> Sal:
 
 def preview(settings: Sal, run: "Run") -> Preview:
     """How many images each rule of the policy takes; nothing is trained or written."""
+    from training.earlier_network import require_alone, require_fitting
     from training.selection import select
 
+    if settings.begin_with:
+        require_alone(settings.begin_with, settings.weights)
+        require_fitting(settings.begin_with, settings.backbone)
     chosen = select(settings, run)
     return Preview(chosen.text(), chosen.told())
 

@@ -12,6 +12,7 @@ from training.options import options_of
 from training.run import Run
 from training.stages.board import digests_of, read_pipeline
 from training.stages.chains import Wishes, chain_of
+from training.stages.decided import require_decided
 from training.stages.files import CACHE, FileDigests
 from training.stages.ingredients import Pantry
 from training.stages.own_options import parsed
@@ -45,6 +46,7 @@ class Plan:
         self.source = self.pantry.source(run.split)
         self.test = settings.test or self._test_list()
         self.stages = stages_of(settings, run, self.test, self._strong())
+        require_decided(self.stages, run.preset, run.data)
 
     @property
     def tested(self) -> "Source":

@@ -7,9 +7,9 @@ from pydantic import Field
 from starlette.responses import FileResponse, JSONResponse, Response
 
 from backend.errors import JobError
+from backend.measured import PARTS, parts_of, read_parts, table_file
 from ui.calibration import read_calibration
 from ui.context import Context
-from backend.measured import PARTS, parts_of, read_parts, table_file
 
 MOST_JOBS = 100
 WholeNumber = Annotated[int, Field(ge=1, le=2**53)]

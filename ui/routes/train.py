@@ -28,7 +28,7 @@ RUNNABLE = (
 TAGGED = "tagged"
 ALL = "every"
 # What is looked at where no snapshot was frozen before.
-WHOLE = {TAGGED: ("All tagged images", TAGGED), ALL: ("All images", EVERY)}
+WHOLE = {TAGGED: ("All tagged", TAGGED), ALL: ("All images", EVERY)}
 MOST_JOBS = 100
 # What weights do in the recipes that cannot do without.
 NEEDS_WEIGHTS = {
@@ -140,17 +140,29 @@ def router(context: Context) -> APIRouter:
     def preview(order: str) -> dict[str, Any]:
         """What a run of this order (JSON of Order) would learn from, of a snapshot."""
         wanted = _order(order)
+        words = _words(context, book, wanted)
+        about = _described(book)[0][wanted.recipe]
+        if not about["previews"]:
+            raise JobError(
+                f"“{about['title']}” goes by no policy, so there is nothing to count before it: it "
+                "learns from all that it is given."
+            )
         if wanted.data in WHOLE:
             raise JobError("Choose a snapshot to see how many images each rule takes.")
-        return book.preview(_line(context, wanted, _words(context, book, wanted)))
+        return book.preview(_line(context, wanted, words))
 
     def queued(order: Order, words: list[str]) -> dict[str, Any]:
         # Better now than when its turn comes, behind the jobs of a day.
         book.check(_line(context, order, words))
         if order.data in WHOLE:
             called, include = WHOLE[order.data]
-            now = time.strftime("%Y-%m-%d %H:%M")
-            snapshot = store.snapshots.freeze(f"{called}, {now}", order.reviewer, include=include)
+            name = store.snapshots.free_name(called)
+            snapshot = store.snapshots.freeze(name, order.reviewer, include=include)
+            if order.recipe == train_pipeline.RECIPE:
+                # What it holds can make a difference.
+                book.check(
+                    _line(context, order.model_copy(update={"data": snapshot.digest}), words)
+                )
         else:
             snapshot = store.snapshots.get(order.data)
         job = store.jobs.submit(
@@ -321,7 +333,9 @@ def _labelled(context: Context, recipes: dict[str, Any]) -> list[dict[str, str]]
     return [
         {"id": f"run:{run.id}", "title": f"{run.name} (run {run.id})"}
         for run in context.store.runs.all()
-        if run.finished is not None and run.recipe in making
+        if run.finished is not None
+        and run.recipe in making
+        and (context.workspace.root / run.folder / "labels").is_dir()
     ]
 
 

@@ -25,7 +25,7 @@ class TrainTab {
     this.polling = false;
     this.form = new Form({ workspace, onQueued: (job) => this.pick(job), onFrozen: () => this.refresh() });
     this.list = new JobList((id) => this.pick(id));
-    this.detail = new Detail({ onChange: (id) => this.pick(id), readOnly: header?.dataset.readOnly === "yes" || !may("trainer") });
+    this.detail = new Detail({ onChange: (id) => this.pick(id), onOrder: (recipe, options) => this.form.fill(recipe, options), readOnly: header?.dataset.readOnly === "yes" || !may("trainer") });
     this.banner = el("p", { class: "tr-banner", role: "status", hidden: true });
     this.empty = el("div", { class: "tm-empty tr-empty", hidden: true },
       el("h2", {}, "No runs yet"),

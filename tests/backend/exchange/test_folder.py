@@ -53,7 +53,7 @@ def test_images_in_a_folder_of_their_own_and_below(make_files: Callable, mask: C
 
 def test_images_named_in_tags_csv_and_missing_are_counted_and_named(make_files: Callable) -> None:
     root = make_files({"tags.csv": "image,tags\na,cat\nb,cat\nc,dog\n", "a.jpg": "photo"})
-    with pytest.raises(DataError, match=r"tags\.csv names 2 images that are not there: b, c"):
+    with pytest.raises(DataError, match=r"tags\.csv names 2 images not to be found: b, c"):
         open_source(root)
 
 

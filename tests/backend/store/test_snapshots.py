@@ -217,3 +217,25 @@ def test_a_snapshot_survives_a_move_of_the_workspace(
         again.snapshots.verify(frozen.digest)
         path = again.snapshots.get(frozen.digest).path
     assert len(open_source(path).items) == 1
+
+
+def test_a_name_is_as_short_for_a_command_as_for_the_page(
+    store: Store, offered: list[int], accept: Callable[..., None]
+) -> None:
+    accept(offered[0])
+    refused = (("x" * 65, "this one 65"), ("x" * 300, "this one 300"), (" ", "needs a name"))
+    for name, said in refused:
+        with pytest.raises(StoreError, match=said):
+            store.snapshots.freeze(name, "ada")
+    assert store.snapshots.all() == []
+    assert store.snapshots.freeze("x" * 64, "ada").count == 1
+
+
+def test_a_free_name_is_numbered_and_tells_no_time(
+    store: Store, offered: list[int], accept: Callable[..., None]
+) -> None:
+    for number, candidate in enumerate(offered[:3], start=1):
+        accept(candidate)
+        name = store.snapshots.free_name("Accepted")
+        assert store.snapshots.freeze(name, "ada").name == f"Accepted {number}"
+    assert store.snapshots.free_name("All tagged") == "All tagged 1"

@@ -1,5 +1,8 @@
 """`check pipeline`: what an order is refused for before it is queued, as its command would be."""
 
+import hashlib
+import json
+import os
 from pathlib import Path
 
 import pytest
@@ -47,3 +50,51 @@ def test_what_can_be_carried_out_passes_and_makes_nothing(tmp_path: Path, method
     line = ["check", "pipeline", "--data", str(tmp_path / "absent"), "--out", str(tmp_path / "out")]
     assert main([*line, "--preset", "light", "--method", method, "--backbone", "slim"]) == 0
     assert list(tmp_path.iterdir()) == []
+
+
+def manifest(voc: Path, out: Path, verdict: str) -> Path:
+    """A snapshot over the images, of which one mask has a verdict."""
+    out.mkdir()
+    items = []
+    for number, path in enumerate(sorted((voc / "JPEGImages").glob("*.jpg"))):
+        said = verdict if not number else "undecided"
+        mask = voc / "SegmentationClass" / f"{path.stem}.png"
+        decided = said in ("accept", "fix")
+        items.append({
+            "image": path.stem, "file": os.path.relpath(path, out), "sha256": digest(path),
+            "tags": [8], "verdict": said, "truth": None,
+            "mask": os.path.relpath(mask, out) if decided else None,
+            "mask_sha256": digest(mask) if decided else None,
+        })  # fmt: skip
+    told = {"format": "tagmask-snapshot/1", "digest": "ab" * 32, "name": "s",
+            "classes": {"8": "cat"}, "items": items}  # fmt: skip
+    (out / "manifest.json").write_text(json.dumps(told))
+    return out / "manifest.json"
+
+
+def digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_accepted_masks_alone_want_somebody_to_have_accepted_one(
+    voc: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    words = ["--preset", "light", "--method", "sal", "--backbone", "slim"]
+    words += ["--set", "segmenter.policy=accepted-only"]
+
+    def asked(data: Path, *command: str, more: tuple[str, ...] = ()) -> tuple[int, str]:
+        line = ["pipeline", "--data", str(data), "--out", str(tmp_path / "out"), *words, *more]
+        return main([*command, *line]), capsys.readouterr().err
+
+    rejected, accepted = (manifest(voc, tmp_path / each, each) for each in ("reject", "accept"))
+    for data in (voc, rejected):
+        status, said = asked(data, "check")
+        assert status == 2
+        assert "segmenter.policy is accepted-only, but nobody has accepted or fixed a mask" in said
+    status, said = asked(voc, more=("--dry-run",))
+    assert (status, "nobody has accepted" in said) == (2, True)
+    assert asked(accepted, "check") == (0, "")
+    assert asked(voc, "check", more=("--strong", "train")) == (0, "")
+    # A snapshot that is still to be frozen says nothing yet.
+    assert asked(tmp_path / "absent", "check") == (0, "")
+    assert not (tmp_path / "out").exists()

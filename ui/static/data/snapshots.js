@@ -2,6 +2,7 @@
 import { api, el, formatNumber, getJSON, may, reviewer, toast } from "../ui.js";
 import { menu } from "./menu.js";
 
+const images = (count) => `${formatNumber(count)} ${count === 1 ? "image" : "images"}`;
 const FORMATS = [
   ["voc", "Pascal VOC", "images, masks, tags.csv"],
   ["coco", "COCO", "run lengths, one region a class"],
@@ -20,7 +21,7 @@ export function snapshotBox(exporting) {
     freeze.disabled = true;
     try {
       const made = await api("data/snapshots", { name: name.value.trim() || "snapshot", reviewer: reviewer() });
-      toast(made.new ? `Frozen: ${formatNumber(made.count)} images as ${made.digest.slice(0, 12)}.` : `Nothing changed since snapshot “${made.name}” (${made.digest.slice(0, 12)}).`, "good");
+      toast(made.new ? `Frozen: ${images(made.count)} as ${made.digest.slice(0, 12)}.` : `Nothing changed since snapshot “${made.name}” (${made.digest.slice(0, 12)}).`, "good");
       name.value = "";
       await load();
     } catch (error) {
@@ -40,7 +41,7 @@ export function snapshotBox(exporting) {
     shown = now;
     list.replaceChildren(...snapshots.map((each) =>
       el("li", {},
-        el("span", { class: "da-grow" }, el("b", {}, each.name), el("span", { class: "tm-faint" }, ` ${formatNumber(each.count)} images · ${each.by}`),
+        el("span", { class: "da-grow" }, el("b", {}, each.name), el("span", { class: "tm-faint" }, ` ${images(each.count)} · ${each.by}`),
           el("span", { class: "tm-faint tm-mono da-digest", title: `Frozen ${new Date(each.at * 1000).toLocaleString()}; the name is the sha256 of what it holds` }, each.digest.slice(0, 12))),
         menu("Export", "Write it out as a zip for other programs, or for another workspace", entries(each)))));
     if (!snapshots.length) list.replaceChildren(el("li", { class: "tm-faint" }, "None yet. A snapshot is what a run trains on; it never changes."));

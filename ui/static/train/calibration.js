@@ -54,7 +54,7 @@ export class Calibration {
 
 function about({ masks, points }) {
   const drawn = points.truth.length;
-  const all = `${formatNumber(masks)} ${masks === 1 ? "mask" : "masks"} with a true one beside it. A point is a mask, the line joins the means of up to ten bins of the score; on the dashed diagonal a score is what is true.`;
+  const all = `${formatNumber(masks)} ${masks === 1 ? "mask" : "masks"} with a true one beside it. A point is a mask, the line joins the means of up to ten bins of the score, the larger the dot the more masks are in it; on the dashed diagonal a score is what is true.`;
   return drawn < masks ? `${all} ${formatNumber(drawn)} of the points are drawn.` : all;
 }
 
@@ -72,16 +72,22 @@ function drawing(name, scores, truth, bins, words) {
   const y = (value) => (TOP + SIDE * (1 - value)).toFixed(1);
   const text = (at, below, said, anchor) => el("svg:text", { x: at, y: below, "text-anchor": anchor }, said);
   const middle = TOP + SIDE / 2;
+  const most = Math.max(...bins.map(({ count }) => count));
   return el("svg:svg", { viewBox: `0 0 ${LEFT + SIDE + RIGHT} ${TOP + SIDE + BOTTOM}`, role: "img", "aria-label": words },
     el("svg:path", { class: "grid", d: GRID.map((at) => `M${x(at)} ${y(0)}V${y(1)}M${x(0)} ${y(at)}H${x(1)}`).join("") }),
     el("svg:path", { class: "diagonal", d: `M${x(0)} ${y(0)}L${x(1)} ${y(1)}` }),
     // Strokes of no length with round ends are dots: one element, however many masks there are.
     el("svg:path", { class: "points", d: scores.map((score, i) => `M${x(score)} ${y(truth[i])}h0`).join("") }),
     el("svg:path", { class: "line", d: `M${bins.map((bin) => `${x(bin.score)} ${y(bin.truth)}`).join("L")}` }),
-    bins.map((bin) => el("svg:circle", { cx: x(bin.score), cy: y(bin.truth), r: 4 }, el("svg:title", {}, `${formatNumber(bin.count)} with ${name} ${range(bin)}: true AC ${formatNumber(bin.truth, 2)} on average`))),
+    bins.map((bin) => el("svg:circle", { cx: x(bin.score), cy: y(bin.truth), r: radius(bin.count, most) }, el("svg:title", {}, `${formatNumber(bin.count)} with ${name} ${range(bin)}: true AC ${formatNumber(bin.truth, 2)} on average`))),
     NAMED.flatMap((at) => [text(x(at), TOP + SIDE + 16, String(at), "middle"), text(LEFT - 6, TOP + SIDE * (1 - at) + 4, String(at), "end")]),
     text(x(0.5), TOP + SIDE + 34, name, "middle"),
     el("svg:text", { transform: `translate(12 ${middle}) rotate(-90)`, "text-anchor": "middle" }, "true AC"));
+}
+
+/** Of the dot of a bin: its area goes by how many masks are in it, as far as it can still be seen. */
+function radius(count, most) {
+  return Math.max(2, 7 * Math.sqrt(count / most)).toFixed(1);
 }
 
 function correlation(pearson, spearman) {

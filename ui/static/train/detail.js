@@ -19,11 +19,13 @@ const WITHOUT_MAPS = ["saliency", "segment", "dsrg", "pipeline", "sal", "scorer"
 const PIPELINE = "pipeline";
 /** Recipes that go through images and learn nothing: no curve, no epochs, no film. */
 const WITHOUT_STEPS = ["labels", "score", "suggest", "losses"];
+/** Recipes whose networks have no maps to look at on the way. */
+const WITHOUT_FILM = ["scorer", "affinity", "fuse"];
 const OFFERS = ["labels", "fuse", PIPELINE];
 
 export class Detail {
-  /** `onChange()` hears that a job was cancelled, resumed or queued: `onChange(id)`. */
-  constructor({ onChange, readOnly }) {
+  /** `onChange(id)` hears that a job was cancelled, resumed or queued; `onOrder(recipe, options)` of one that the form is to hold. */
+  constructor({ onChange, onOrder, readOnly }) {
     this.onChange = onChange;
     this.readOnly = readOnly;
     this.log = new LogTail();
@@ -35,9 +37,9 @@ export class Detail {
     this.plot = new Plot();
     this.film = new Film({ onStep: (step) => this.plot.mark(step), measured: (step) => this.#measured(step) });
     this.chain = new Chain();
-    this.evaluation = new Evaluation();
+    this.evaluation = new Evaluation(() => this.job && this.#actions());
     this.calibration = new Calibration();
-    this.offers = new Offers({ evaluation: this.evaluation, onJob: (id) => this.onChange(id), onBusy: () => this.job && this.#actions(), readOnly });
+    this.offers = new Offers({ evaluation: this.evaluation, onJob: (id) => this.onChange(id), onOrder, onBusy: () => this.job && this.#actions(), readOnly });
     this.numbers = el("div", { class: "tr-numbers" });
     this.told = el("ol", { class: "tr-told" });
     this.command = el("code", {});
@@ -134,6 +136,7 @@ export class Detail {
     if (isPipeline) this.chain.show(job);
     this.panes.classList.toggle("chained", isPipeline);
     this.panes.classList.toggle("plain", isPipeline || (WITHOUT_STEPS.includes(job.recipe) && !this.curves.names().length));
+    this.panes.classList.toggle("unfilmed", WITHOUT_FILM.includes(job.recipe));
     if (isPipeline) return this.#state(facts(job, this.chain, took));
     const last = (name) => this.curves.of(name).points.at(-1)?.y;
     const count = steps ? `${formatNumber(step)} / ${formatNumber(steps)}` : "–";
@@ -223,7 +226,7 @@ export class Detail {
     }
     made.push(...this.offers.buttons(job, news.run));
     if (news.run?.id && job.state === "done") made.push(el("a", { class: "tm-button tr-report", download: "", href: `/tagmask/api/report/${news.run.id}.html`, title: "One HTML file about this run that opens offline" }, "Report"));
-    const now = made.map((each) => `${each.textContent}${each.disabled}`).join();
+    const now = made.map((each) => `${each.textContent}${each.disabled}${each.title}`).join();
     if (this.actions.dataset.now === now && this.actions.dataset.job === String(job.id)) return;
     Object.assign(this.actions.dataset, { now, job: job.id });
     this.actions.replaceChildren(...made);

@@ -7,7 +7,9 @@ const MOST_IMAGES = 8;
 const STYLE = "/tagmask/static/train/evaluation.css";
 
 export class Evaluation {
-  constructor() {
+  /** `onRead()` hears that it is known whether there is something to compare with. */
+  constructor(onRead = () => {}) {
+    this.onRead = onRead;
     if (!document.querySelector(`link[href="${STYLE}"]`)) document.head.append(el("link", { rel: "stylesheet", href: STYLE }));
     this.part = el("select", { class: "tm-select", "aria-label": "What was measured", onchange: () => this.#choose() });
     this.other = el("select", { class: "tm-select", "aria-label": "Another run to compare with", onchange: () => this.#compare() });
@@ -22,6 +24,7 @@ export class Evaluation {
   /** Forgets the last job's. */
   pick() {
     this.asked = "";
+    this.read = false;
     this.parts = {};
     this.others = [];
     this.other.hidden = true;
@@ -34,6 +37,7 @@ export class Evaluation {
     const now = `${job.id} ${job.state} ${job.attempts} ${job.finished_at}`;
     if (this.asked === now) return;
     this.asked = now;
+    this.read = false;
     if (!ENDED.includes(job.state)) {
       this.node.hidden = true;
       return;
@@ -52,6 +56,8 @@ export class Evaluation {
     this.part.replaceChildren(...names.map((name) => el("option", { value: name }, TITLES[name] ?? name)));
     this.part.hidden = names.length < 2;
     if (names.length) this.#choose();
+    this.read = true;
+    this.onRead();
   }
 
   /** Whether there is another run to compare this one with. */

@@ -64,7 +64,7 @@ export function field(option, { preset, value, setup, recipe, backbone, disabled
     : option.name === "begin_with"
     ? chooser(common, [["", "Nothing: from the trunk's weights"], ...setup.segmenters.filter((one) => one.backbone === backbone).map(({ id, title }) => [id, title])], now, change)
     : option.name === "scorer"
-    ? chooser(common, [["", setup.scorers.length ? "None: coarse scores alone" : "None yet: coarse scores alone"], ...setup.scorers.map(({ id, title }) => [id, title])], now, tell)
+    ? chooser(common, [["", setup.scorers.length ? "None: coarse scores alone" : "None yet: coarse scores alone"], ...setup.scorers.map(({ id, title }) => [id, title])], now, change)
     : option.name === "from_"
     ? chooser(common, earlierRuns(setup, recipe), now, change)
     : option.name === "affinity"
@@ -129,6 +129,11 @@ export function earlierRuns(setup, recipe) {
 export function earlierRun(setup, recipe, isSnapshot) {
   if (canBegin(setup, recipe)) return "";
   return learnsMasks(setup, recipe) && isSnapshot ? "" : earlierRuns(setup, recipe)[1]?.[0] ?? "";
+}
+
+/** The mask scorer where none was chosen: the newest that was trained here, else a shipped one. */
+export function newestScorer(setup) {
+  return (setup.scorers.find((one) => one.id.startsWith("run:")) ?? setup.scorers[0])?.id ?? "";
 }
 
 /** Whether a recipe may go on from a run and needs none. */

@@ -1,13 +1,16 @@
 // The form on the left: what to train on, which recipe, with which numbers.
 import { api, el, formatNumber, getJSON, reviewer, toast } from "../ui.js";
-import { earlierRun, field, firstOf, lookingWith, presetValue } from "./fields.js";
+import { readTau } from "../curate/tau.js";
+import { earlierRun, field, firstOf, lookingWith, newestScorer, presetValue } from "./fields.js";
 import { Preview } from "./preview.js";
-import { moment } from "./words.js";
+import { inForm, moment } from "./words.js";
 
 const TAGGED = "tagged";
 const EVERY = "every";
 // A classifier may look at images that nobody has tagged yet.
 const LOOKS_AT_ALL = "suggest";
+// An order that is pressed again so soon after it was queued, in milliseconds, is the same one.
+const AGAIN = 10_000;
 // SAL's policy that goes by scores as if nobody had decided.
 const WITHOUT_DECISIONS = "scores-only";
 
@@ -19,8 +22,8 @@ export class Form {
     this.onFrozen = onFrozen;
     this.setup = null;
     this.state = { recipe: "classify", data: TAGGED, preset: {}, options: {}, ...this.#kept() };
-    this.key = null;
-    this.asked = 0;
+    this.#forget();
+    this.checking = null;
     this.body = el("div", { class: "tr-form-body" });
     this.rules = new Preview();
     this.command = el("code", { class: "tr-command-text" });
@@ -29,6 +32,7 @@ export class Form {
     this.node = el("form", { class: "tr-form", autocomplete: "off", onsubmit: (event) => { event.preventDefault(); this.#submit(); } },
       this.body,
       el("div", { class: "tr-form-foot" },
+        this.rules.node,
         el("div", { class: "tr-command", title: "What the supervisor will run; the snapshot and the run's number are filled in when it is queued" },
           el("header", {}, el("h3", {}, "Command"), this.copy), this.command),
         this.train));
@@ -40,6 +44,18 @@ export class Form {
     if (!(this.state.recipe in setup.recipes)) this.state.recipe = Object.keys(setup.recipes)[0] ?? "classify";
     if (![TAGGED, EVERY].includes(this.state.data) && !setup.snapshots.some((one) => one.digest === this.state.data)) this.state.data = TAGGED;
     this.#render();
+  }
+
+  /** Fills in an order that another place began, for a person to look at and to start. */
+  fill(recipe, options) {
+    if (!this.setup?.recipes[recipe]) return;
+    // Scores are of the masks of one run.
+    const of = this.setup.scored.find((one) => one.id === options.scores)?.of;
+    const masks = of ? { from_: of } : {};
+    this.#set({ recipe, options: { ...this.state.options, [recipe]: { ...this.state.options[recipe], ...masks, ...options } } });
+    this.body.scrollTop = 0;
+    document.getElementById("tr-recipe")?.focus();
+    toast(`The form is filled in for “${this.recipe.title}”.`, "good");
   }
 
   get recipe() {
@@ -72,6 +88,7 @@ export class Form {
     if (known.has("from_")) options.from_ ??= earlierRun(this.setup, this.state.recipe, this.data !== TAGGED);
     // Of the masks that are learnt from, the scores that they were given last.
     if (known.has("scores")) options.scores ??= this.setup.scored.find((one) => one.of && one.of === options.from_)?.id ?? "";
+    if (known.has("scorer")) options.scorer ??= newestScorer(this.setup);
     // A retraining goes on from the newest segmenter with this trunk, in part of the steps. Where decisions are to be passed over, not from a network that may have learnt from them.
     if (known.has("begin_with") && options.preset !== "paper" && options.policy !== WITHOUT_DECISIONS && !options.weights) options.begin_with ??= this.#segmenter(options) ?? "";
     return { recipe: this.state.recipe, data: this.data, options, reviewer: reviewer() };
@@ -162,7 +179,7 @@ export class Form {
     const order = this.order().options;
     const value = (name) => order[name] ?? presetValue(all.find((option) => option.name === name) ?? {}, this.preset);
     const shown = (option) => field(option, {
-      preset: this.preset, value: (lookingWith(this.setup, this.state.recipe) !== null && option.name === "weights") || ["from_", "scores", "begin_with"].includes(option.name) ? order[option.name] : this.options[option.name],
+      preset: this.preset, value: (lookingWith(this.setup, this.state.recipe) !== null && option.name === "weights") || ["from_", "scores", "begin_with", "scorer"].includes(option.name) ? order[option.name] : this.options[option.name],
       setup: this.setup, recipe: this.state.recipe, backbone: value("backbone"),
       disabled: option.name === "epochs" && Number(value("steps")) > 0,
       hint: option.name === "begin_with" ? this.#begins() : undefined,
@@ -172,12 +189,22 @@ export class Form {
     const rest = all.filter((option) => !first.includes(option));
     const changed = rest.filter((option) => this.options[option.name] !== undefined).length;
     return el("section", {},
-      // The rules stand below what decides them.
-      el("div", { class: "tr-fields" }, first.map((option) => [option.name === "backbone" ? this.rules.node : null, shown(option)])),
+      el("div", { class: "tr-fields" }, first.map((option) => [shown(option), option.name === "keep" ? this.#curatesTau(value("by"), value("tau")) : null])),
       rest.length ? el("details", { class: "tr-more", open },
         el("summary", {}, `All options (${rest.length})`, el("span", { class: "tm-badge tr-changed", hidden: !changed }, `${changed} changed`)),
         el("div", { class: "tr-fields" }, rest.map(shown))) : null,
       el("button", { type: "button", class: "tm-button quiet small tr-reset", hidden: !Object.keys(this.options).length, onclick: () => this.#set({ options: { ...this.state.options, [this.state.recipe]: {} } }) }, "Reset to the preset"));
+  }
+
+  /** The line of the histogram in Curate, where it stands elsewhere than this form's tau; never taken unasked. */
+  #curatesTau(by, tau) {
+    const curate = readTau();
+    const { choices } = this.recipe.options.find((one) => one.name === "by") ?? {};
+    if (curate.tau === null || !choices?.includes(curate.by)) return null;
+    if (curate.by === by && Number(tau) === curate.tau && !Number(this.options.keep)) return null;
+    const use = () => this.#set({ options: { ...this.state.options, [this.state.recipe]: { ...this.options, by: curate.by, tau: curate.tau, keep: undefined } } });
+    return el("p", { class: "tr-curate-tau" }, `Curate's line stands at ${curate.tau.toFixed(2)} of ${curate.by}.`,
+      el("button", { type: "button", class: "tm-button quiet small", title: "Take it as tau, and its score; a number of masks to keep is taken back", onclick: use }, "Use it"));
   }
 
   #enter(option, entered) {
@@ -215,10 +242,16 @@ export class Form {
 
   #keep(change) {
     Object.assign(this.state, change);
-    this.key = null;
+    this.#forget();
     try {
       localStorage.setItem(this.storage, JSON.stringify(this.state));
     } catch { /* A full or forbidden storage costs only that the form is not remembered. */ }
+  }
+
+  /** The next press is a new order. */
+  #forget() {
+    this.key = null;
+    this.queued = { at: 0, job: null };
   }
 
   #kept() {
@@ -230,18 +263,23 @@ export class Form {
   }
 
   async #preview() {
-    const turn = ++this.asked;
-    this.rules.ask(this.recipe, this.order(), this.setup.policies, this.data === TAGGED);
+    // Only the last order counts.
+    this.checking?.abort();
+    const { signal } = (this.checking = new AbortController());
+    this.rules.ask(this.recipe, this.order(), this.setup, this.data === TAGGED);
+    // A refusal is not shown as if it were of the order as it is now.
+    if (this.command.classList.contains("bad")) this.command.textContent = "Checking …";
+    this.command.classList.remove("bad");
     try {
-      const { command } = await getJSON("train/command", { order: JSON.stringify(this.order()) });
-      if (turn !== this.asked) return;
+      const { command } = await getJSON("train/command", { order: JSON.stringify(this.order()) }, { signal });
+      if (signal.aborted) return;
       this.command.textContent = command;
       this.command.classList.remove("bad");
       this.copy.hidden = false;
       this.train.disabled = this.setup.read_only;
     } catch (error) {
-      if (turn !== this.asked) return;
-      this.command.textContent = error.message;
+      if (signal.aborted) return;
+      this.command.textContent = inForm(error.message, this.recipe, this.setup.recipes);
       this.command.classList.add("bad");
       this.copy.hidden = true;
       this.train.disabled = true;
@@ -251,14 +289,16 @@ export class Form {
   async #submit() {
     if (this.train.disabled) return;
     // The key makes a press whose answer was lost the same job when pressed again.
+    if (this.queued.job !== null && Date.now() - this.queued.at > AGAIN) this.#forget();
     this.key ??= crypto.randomUUID?.() ?? `${Date.now()}-${Math.random()}`;
     this.train.disabled = true;
     try {
       const { job } = await api("train/submit", { ...this.order(), key: this.key });
-      this.key = null;
+      if (job === this.queued.job) toast(`This order is queued already, as job ${job}. It can be queued once more in a moment.`, "good");
+      else this.queued = { at: Date.now(), job };
       this.onQueued(job);
     } catch (error) {
-      toast(error.message, "bad");
+      toast(inForm(error.message, this.recipe, this.setup.recipes), "bad");
     } finally {
       this.train.disabled = this.setup.read_only;
     }
@@ -269,7 +309,7 @@ export class Form {
     const number = this.setup.snapshots.filter((one) => one.name.startsWith(called)).length + 1;
     try {
       const frozen = await api("train/freeze", { name: `${called} ${number}`, reviewer: reviewer(), with_undecided: all });
-      toast(frozen.new ? `Frozen as “${frozen.name}”: ${formatNumber(frozen.count)} images.` : `The same set is frozen already as “${frozen.name}”.`, "good");
+      toast(frozen.new ? `Frozen as “${frozen.name}”: ${formatNumber(frozen.count)} ${frozen.count === 1 ? "image" : "images"}.` : `The same set is frozen already as “${frozen.name}”.`, "good");
       await this.onFrozen();
       this.#set({ data: frozen.digest });
     } catch (error) {

@@ -3,6 +3,9 @@ import { el } from "../ui.js";
 import { share } from "./chain.js";
 import { ACTIVE, chip, duration, figure, inFull, label, moment } from "./words.js";
 
+// Measures by fewer letters than elsewhere.
+const SHORT = { total: "loss", SF: "mean SF", SC: "mean SC" };
+
 export class JobList {
   /** `onPick(id)` hears of a job that was chosen. */
   constructor(onPick) {
@@ -45,7 +48,7 @@ export class JobList {
       el("td", { class: "tr-data tm-muted", title: job.data || "" }, job.data || "–"),
       el("td", { title: steps ? `${stage ? label(stage) : "Step"} ${step} of ${steps}` : null },
         el("div", { class: `tr-mini ${job.state}` }, el("i", { style: { width: `${(100 * (job.state === "done" ? 1 : part)).toFixed(1)}%` } }))),
-      el("td", { class: "number", title: name ? `${label(name)}: ${value}` : "No number yet" }, name ? [el("span", { class: "tm-faint" }, `${name === "total" ? "loss" : label(name)} `), figure(value)] : "–"),
+      el("td", { class: "number", title: name ? `${label(name)}: ${value}` : "No number yet" }, name ? [el("span", { class: "tm-faint" }, `${SHORT[name] ?? label(name)} `), figure(value)] : "–"),
       el("td", { class: "number tm-muted", title: inFull(job.started_at ?? job.submitted_at) }, moment(job.started_at ?? job.submitted_at)),
       el("td", { class: "number tm-muted", title: "From its start to its end" }, job.started_at && end ? duration(end - job.started_at) : "–"));
   }

@@ -1,22 +1,25 @@
-// What a finished run that made label maps offers: score them, put them up for review, compare the run.
+// What a finished run offers: label maps to score, to review and to compare, a scorer to score with, scores to review and to train by.
 import { api, el, reviewer, showTab, toast } from "../ui.js";
 
+const [SCORER, SCORE, SAL] = ["scorer", "score", "sal"];
 const AFTER = ["sal", "segment", "dsrg", "labels", "fuse", "pipeline"];
 // The masks of these are up for review as soon as they end.
 const OFFERED_ALREADY = ["labels", "fuse", "pipeline"];
 
 export class Offers {
-  /** `onJob(id)` hears of a job that was queued; `onBusy()` that the buttons are to be made anew. */
-  constructor({ evaluation, onJob, onBusy, readOnly }) {
-    Object.assign(this, { evaluation, onJob, onBusy, readOnly });
+  /** `onJob(id)` hears of a job that was queued; `onOrder(recipe, options)` of one for a person to start; `onBusy()` that the buttons are to be made anew. */
+  constructor({ evaluation, onJob, onOrder, onBusy, readOnly }) {
+    Object.assign(this, { evaluation, onJob, onOrder, onBusy, readOnly });
     // By the ids of their jobs: an answer may come when another job is in view.
     this.offered = new Set();
     this.waits = new Set();
   }
 
-  /** The buttons for a job and its run; none where it made no label maps. */
+  /** The buttons for a job and its run; none where it made neither label maps nor scores nor a scorer. */
   buttons(job, run) {
-    if (job.state !== "done" || !run?.labels || !AFTER.includes(job.recipe)) return [];
+    if (job.state !== "done" || !run) return [];
+    if ([SCORER, SCORE].includes(job.recipe)) return this.#scoring(job, run);
+    if (!run.labels || !AFTER.includes(job.recipe)) return [];
     const button = (kind, text, title, act, off = false) => el("button", { type: "button", class: `tm-button ${kind}`, title, disabled: off || this.waits.has(job.id), onclick: act }, text);
     const up = OFFERED_ALREADY.includes(job.recipe);
     return [
@@ -24,8 +27,20 @@ export class Offers {
       up ? null : this.offered.has(job.id)
         ? button("tr-review", "Review the candidates", "Open Curate", () => showTab("curate"))
         : button("tr-offer", "New candidates", "Put the masks that this run made up for review, beside the old ones", () => this.#offer(job), this.readOnly),
-      up ? null : button("tr-compare", "Compare runs", this.evaluation.comparable ? "What this run measured, against another one" : "No other run was measured on the same kind of result, so there is nothing to compare", () => this.evaluation.compare(), !this.evaluation.comparable),
+      up ? null : button("tr-compare", "Compare runs", this.evaluation.comparable ? "What this run measured, against another one" : !this.evaluation.read ? "Looking for other runs that were measured" : "No other run was measured on the same kind of result, so there is nothing to compare", () => this.evaluation.compare(), !this.evaluation.comparable),
     ].filter(Boolean);
+  }
+
+  /** What a scorer is for, and what its scores are. */
+  #scoring(job, run) {
+    const button = (kind, text, title, act) => el("button", { type: "button", class: `tm-button ${kind}`, title, disabled: this.readOnly, onclick: act }, text);
+    if (job.recipe === SCORER) {
+      return run.weights ? [button("primary tr-score-with", "Score masks with this", "Fill the form in for the recipe “Mask scores” with this scorer", () => this.onOrder(SCORE, { scorer: run.weights }))] : [];
+    }
+    return [
+      button("tr-train-on", "Train on these", "Fill the form in for a segmenter that learns from the masks that were scored, by these scores", () => this.onOrder(SAL, { scores: `run:${run.id}` })),
+      el("button", { type: "button", class: "tm-button primary tr-review", title: "Open Curate, with these scores", onclick: () => showTab("curate") }, "Review in Curate"),
+    ];
   }
 
   async #score(job) {

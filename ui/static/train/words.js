@@ -86,6 +86,19 @@ export function optionLabel(name) {
   return OPTIONS[name] ?? label(name);
 }
 
+/** A sentence of the trainer in the form's words: a --flag by its field's name, a command by its recipe's title. */
+export function inForm(sentence, { options }, recipes) {
+  const field = (name) => `“${optionLabel(name).replace(/ \(.*\)$/, "")}”`;
+  const named = (flag) => options.find((option) => option.flag === flag)?.name;
+  return sentence
+    .replaceAll(/`python -m training (\w+)[^`]*`/g, (typed, recipe) => (recipes[recipe] ? `the recipe “${recipes[recipe].title}”` : typed))
+    .replaceAll(/--[a-z][a-z0-9-]*/g, (flag) => {
+      if (flag === "--data") return "“Train on”";
+      const off = named(flag.replace("--no-", "--"));
+      return named(flag) ? field(named(flag)) : off ? `${field(off)} unticked` : flag;
+    });
+}
+
 /** "learning_rate" -> "Learning rate"; names of measures that are words of the field stay so. */
 export function label(name) {
   if (MEASURES[name]) return MEASURES[name];
