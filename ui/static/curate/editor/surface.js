@@ -144,9 +144,16 @@ export class Surface {
       columns[x - left] = at < 0 || at >= width ? -1 : at;
     }
     const step = Math.max(1, 1.5 * devicePixelRatio / scale);
+    let [above, patterned] = [null, false];
     for (let y = top; y < bottom; y++) {
       const row = Math.floor((y + 0.5 - oy) / scale);
       const to = y * stride;
+      // Zoomed in, many of the screen's rows show one row of the image: they are copies of each other.
+      if (row === above && !patterned) {
+        packed.copyWithin(to + left, to - stride + left, to - stride + right);
+        continue;
+      }
+      [above, patterned] = [row, false];
       if (row < 0 || row >= height) {
         packed.fill(0, to + left, to + right);
         continue;
@@ -160,11 +167,15 @@ export class Surface {
         }
         const id = ids[base + column];
         const proposed = preview ? preview.at(column, row, id) : id;
-        if (proposed !== id) packed[to + x] = changed(colours, id, proposed, x, y);
-        else if (id === 0) packed[to + x] = 0;
+        if (proposed !== id) {
+          packed[to + x] = changed(colours, id, proposed, x, y);
+          patterned = true;
+        } else if (id === 0) packed[to + x] = 0;
         else if (view.outline) packed[to + x] = this.#borders(id, column, row, step) ? colours[id] | 0xff000000 : 0;
-        else if (id === IGNORE) packed[to + x] = (x + y) & 8 ? 0xffd8d8d8 : 0xff9a9a9a;
-        else packed[to + x] = colours[id];
+        else if (id === IGNORE) {
+          packed[to + x] = (x + y) & 8 ? 0xffd8d8d8 : 0xff9a9a9a;
+          patterned = true;
+        } else packed[to + x] = colours[id];
       }
     }
   }
