@@ -180,7 +180,7 @@ def test_a_link_to_an_inspection_opened_anew_shows_the_same(
     gamma = other.get_by_role("spinbutton", name="DCSP γ, as a number")
     gamma.wait_for(timeout=TIMEOUT)
     assert gamma.input_value() == "0.55"
-    assert other.locator(".tmv-image-name").inner_text() == "scene_4"
+    until(other, "document.querySelector('.tmv-image-name').textContent === 'scene_4'")
     assert (
         other.get_by_role("button", name="Outline", exact=True).get_attribute("aria-pressed")
         == "false"
