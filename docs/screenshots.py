@@ -8,6 +8,7 @@ ones, and takes Curate and Train with these.
 """
 
 import argparse
+import re
 import shutil
 import socket
 import subprocess
@@ -143,7 +144,8 @@ def _score(browser: Browser, address: str) -> None:
         if recipe == "sal":
             _freeze_all(page)
         page.locator("#tm-train .tr-go:enabled").click()
-        title = page.locator("#tm-train .tr-title", has_text=f" {recipe} ")
+        heading = page.locator("h2", has_text=re.compile(rf"^\d+ {recipe}( |$)"))
+        title = page.locator("#tm-train .tr-title", has=heading)
         title.locator('[data-state="done"]').wait_for(timeout=600_000)
     page.context.close()
 

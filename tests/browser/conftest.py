@@ -16,6 +16,9 @@ from pathlib import Path
 
 import pytest
 
+from backend.supervisor import held
+from backend.supervisor.lock import WorkspaceLock
+
 ROOT = Path(__file__).resolve().parents[2]
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome") or ""
 FLAGS = [
@@ -92,6 +95,23 @@ def stop_jobs(workspace: Path) -> None:
         pids += [str(pid) for (pid,) in database.execute(alive)]
     if pids:
         subprocess.run(["kill", "-TERM", *pids], check=False, capture_output=True)
+
+
+@contextlib.contextmanager
+def without_supervisors(workspace: Path) -> Iterator[None]:
+    """Keeps supervisors, the app's own too, away from jobs that a test plays itself."""
+    stop_jobs(workspace)
+    end = time.monotonic() + 20
+    while held(workspace) and time.monotonic() < end:
+        time.sleep(0.05)
+    lock = WorkspaceLock(workspace)
+    lock.take()
+    try:
+        yield
+    finally:
+        # Whoever reads the pid there means to end that process, which is this one.
+        lock.path.write_text("")
+        lock.release()
 
 
 @pytest.fixture(scope="session")

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from backend.images import encode_png
-from backend.labels import encode_labels
 from backend.workspace import Workspace
+
+from .scored_scenes import add_scene
 
 TIMEOUT = 30_000
 TRAINING = 180_000
@@ -26,18 +26,12 @@ COMMAND = "#tm-train .tr-form .tr-command-text"
 @pytest.fixture(scope="module")
 def scenes_workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Eight small Scenes, each with its true mask as a candidate that is scored as in SCORES."""
-    from training.scenes import SCENE_CLASSES, render
+    from training.scenes import SCENE_CLASSES
 
     root = tmp_path_factory.mktemp("sal") / "workspace"
     with Workspace.create(root, "Sal", classes=SCENE_CLASSES) as made:
         for number, score in enumerate(SCORES):
-            scene = render(seed=11, index=number, size=96)
-            image = made.store.images.add(
-                f"scene_{number}", encode_png(scene.image), source="test", tags=scene.tags
-            ).image
-            scores = {} if score is None else {"SF": score}
-            mask = encode_labels(scene.labels)
-            made.store.candidates.add(image.id, None, "test", mask, scores)
+            add_scene(made, number, score)
     return root
 
 

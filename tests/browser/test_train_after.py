@@ -8,12 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from backend.supervisor import held
-from backend.supervisor.lock import WorkspaceLock
 from backend.workspace import Workspace
 from training.correlation import binned, pearson, spearman, write_calibration
 
-from .conftest import stop_jobs
+from .conftest import without_supervisors
 
 TIMEOUT = 30_000
 MASKS = 120
@@ -33,39 +31,29 @@ def scored() -> tuple[dict[str, list[float]], list[float]]:
 def jobs(app: Any) -> Iterator[dict[str, int]]:
     """Finished jobs by name: `score` with its calibration, `bare` that had no true masks, and two
     of `sal`, whose labels are not up for review yet; supervisors are kept away."""
-    stop_jobs(app.workspace)
-    end = time.monotonic() + 20
-    while held(app.workspace) and time.monotonic() < end:
-        time.sleep(0.05)
-    lock = WorkspaceLock(app.workspace)
-    lock.take()
-    try:
-        with Workspace.open(app.workspace) as workspace:
-            store, made = workspace.store, {}
-            for name, recipe in (
-                ("score", "score"), ("bare", "score"), ("first", "sal"), ("second", "sal"),
-            ):  # fmt: skip
-                store.jobs.submit(recipe, ["--preset", "scenes"], by="ada")
-                job = store.jobs.claim("test")
-                assert job is not None
-                place = f"runs/{job.id:05d}-{recipe}"
-                folder = workspace.root / place
-                folder.mkdir(parents=True)
-                if recipe == "sal":
-                    (folder / "labels").mkdir()
-                if name == "score":
-                    write_calibration(folder, *scored())
-                    (folder / "scores.jsonl").write_text("")
-                run = store.runs.add(f"{recipe} {job.id}", recipe, place, {}, job.id)
-                store.runs.finish(run, {}, None)
-                store.jobs.update(
-                    job.id, run_id=run, run_folder=place, state="done", finished_at=time.time()
-                )
-                made[name] = job.id
-            yield made
-    finally:
-        lock.path.write_text("")
-        lock.release()
+    with without_supervisors(app.workspace), Workspace.open(app.workspace) as workspace:
+        store, made = workspace.store, {}
+        for name, recipe in (
+            ("score", "score"), ("bare", "score"), ("first", "sal"), ("second", "sal"),
+        ):  # fmt: skip
+            store.jobs.submit(recipe, ["--preset", "scenes"], by="ada")
+            job = store.jobs.claim("test")
+            assert job is not None
+            place = f"runs/{job.id:05d}-{recipe}"
+            folder = workspace.root / place
+            folder.mkdir(parents=True)
+            if recipe == "sal":
+                (folder / "labels").mkdir()
+            if name == "score":
+                write_calibration(folder, *scored())
+                (folder / "scores.jsonl").write_text("")
+            run = store.runs.add(f"{recipe} {job.id}", recipe, place, {}, job.id)
+            store.runs.finish(run, {}, None)
+            store.jobs.update(
+                job.id, run_id=run, run_folder=place, state="done", finished_at=time.time()
+            )
+            made[name] = job.id
+        yield made
 
 
 @pytest.fixture

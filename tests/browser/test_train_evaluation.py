@@ -6,13 +6,11 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from backend.supervisor import held
-from backend.supervisor.lock import WorkspaceLock
 from backend.workspace import Workspace
 from training import evaluations
 from training.measures import Tally, result
 
-from .conftest import stop_jobs
+from .conftest import without_supervisors
 
 TIMEOUT = 30_000
 CLASSES = {1: "circle", 2: "square", 3: "a class with a rather long name"}
@@ -34,32 +32,22 @@ def measured(seed: int) -> dict:
 @pytest.fixture
 def jobs(app) -> Iterator[list[int]]:
     """Two finished jobs with predictions, the first with a sweep too; supervisors are kept away."""
-    stop_jobs(app.workspace)
-    end = time.monotonic() + 20
-    while held(app.workspace) and time.monotonic() < end:
-        time.sleep(0.05)
-    lock = WorkspaceLock(app.workspace)
-    lock.take()
-    try:
-        with Workspace.open(app.workspace) as workspace:
-            store, made = workspace.store, []
-            for seed in (1, 2):
-                store.jobs.submit("segment", ["--preset", "scenes"], by="ada")
-                job = store.jobs.claim("test")
-                assert job is not None
-                folder = f"runs/{job.id:05d}-segment"
-                evaluations.keep(workspace.root / folder, "predictions", measured(seed), of="val")
-                if seed == 1:
-                    sweep = [[t / 20, 60 - abs(t - 6) * 3.0] for t in range(20)]
-                    found = {"miou": 60.0, "iou": {"circle": 60.0}, "threshold": 0.3}
-                    found |= {"sweep": sweep, "images": 12}
-                    evaluations.keep(workspace.root / folder, "maps", found, of="train")
-                store.jobs.update(job.id, run_folder=folder, state="done", finished_at=time.time())
-                made.append(job.id)
-            yield made
-    finally:
-        lock.path.write_text("")
-        lock.release()
+    with without_supervisors(app.workspace), Workspace.open(app.workspace) as workspace:
+        store, made = workspace.store, []
+        for seed in (1, 2):
+            store.jobs.submit("segment", ["--preset", "scenes"], by="ada")
+            job = store.jobs.claim("test")
+            assert job is not None
+            folder = f"runs/{job.id:05d}-segment"
+            evaluations.keep(workspace.root / folder, "predictions", measured(seed), of="val")
+            if seed == 1:
+                sweep = [[t / 20, 60 - abs(t - 6) * 3.0] for t in range(20)]
+                found = {"miou": 60.0, "iou": {"circle": 60.0}, "threshold": 0.3}
+                found |= {"sweep": sweep, "images": 12}
+                evaluations.keep(workspace.root / folder, "maps", found, of="train")
+            store.jobs.update(job.id, run_folder=folder, state="done", finished_at=time.time())
+            made.append(job.id)
+        yield made
 
 
 def test_a_run_shows_what_it_measured_and_what_differs_from_another(page, jobs: list[int]):

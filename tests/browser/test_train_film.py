@@ -9,13 +9,11 @@ import numpy as np
 import pytest
 
 from backend.store import Job
-from backend.supervisor import held
-from backend.supervisor.lock import WorkspaceLock
 from backend.workspace import Workspace
 from training.film import PART, Place, places, write_frame, write_photographs
 from training.watching import LEAST_BETWEEN, LOOKS
 
-from .conftest import stop_jobs
+from .conftest import without_supervisors
 
 TIMEOUT = 30_000
 
@@ -61,19 +59,10 @@ class Trainer:
 @pytest.fixture
 def trainer(app) -> Iterator[Trainer]:
     """A running job of the app's workspace; supervisors, the app's own too, are kept away."""
-    stop_jobs(app.workspace)
-    end = time.monotonic() + 20
-    while held(app.workspace) and time.monotonic() < end:
-        time.sleep(0.05)
-    lock = WorkspaceLock(app.workspace)
-    lock.take()
-    with Workspace.open(app.workspace) as workspace:
+    with without_supervisors(app.workspace), Workspace.open(app.workspace) as workspace:
         made = Trainer(workspace)
         yield made
         workspace.store.jobs.update(made.job.id, state="cancelled")
-    # Whoever reads the pid there means to end that process, which is this one.
-    lock.path.write_text("")
-    lock.release()
 
 
 def open_job(page, trainer: Trainer) -> None:

@@ -6,11 +6,9 @@ from collections.abc import Iterator
 import pytest
 
 from backend.store import Job
-from backend.supervisor import held
-from backend.supervisor.lock import WorkspaceLock
 from backend.workspace import Workspace
 
-from .conftest import stop_jobs
+from .conftest import without_supervisors
 
 TIMEOUT = 30_000
 STAGES = (
@@ -62,22 +60,11 @@ class Pipeline:
 @pytest.fixture
 def pipeline(app) -> Iterator[Pipeline]:
     """A running job of the app's workspace; supervisors, the app's own too, are kept away."""
-    stop_jobs(app.workspace)
-    end = time.monotonic() + 20
-    while held(app.workspace) and time.monotonic() < end:
-        time.sleep(0.05)
-    lock = WorkspaceLock(app.workspace)
-    lock.take()
-    try:
-        with Workspace.open(app.workspace) as workspace:
-            made = Pipeline(workspace)
-            yield made
-            if workspace.store.jobs.get(made.job.id).state == "running":
-                workspace.store.jobs.update(made.job.id, state="cancelled")
-    finally:
-        # Whoever reads the pid there means to end that process, which is this one.
-        lock.path.write_text("")
-        lock.release()
+    with without_supervisors(app.workspace), Workspace.open(app.workspace) as workspace:
+        made = Pipeline(workspace)
+        yield made
+        if workspace.store.jobs.get(made.job.id).state == "running":
+            workspace.store.jobs.update(made.job.id, state="cancelled")
 
 
 def open_job(page, pipeline: Pipeline) -> None:

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from backend.images import encode_png
-from backend.labels import encode_labels
 from backend.workspace import Workspace
+
+from .scored_scenes import add_scene
 
 TIMEOUT = 30_000
 SIZES = ((1440, 900), (1024, 768))
@@ -19,17 +19,12 @@ LONG = "x" * 64
 @pytest.fixture(scope="module")
 def scenes_workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Three small Scenes with a candidate each, two of which have SF; all of it frozen."""
-    from training.scenes import SCENE_CLASSES, render
+    from training.scenes import SCENE_CLASSES
 
     root = tmp_path_factory.mktemp("sal") / "workspace"
     with Workspace.create(root, "Sal form", classes=SCENE_CLASSES) as made:
         for number, score in enumerate(SCORES):
-            scene = render(seed=11, index=number, size=96)
-            image = made.store.images.add(
-                f"scene_{number}", encode_png(scene.image), source="test", tags=scene.tags
-            ).image
-            scores = {} if score is None else {"SF": score}
-            made.store.candidates.add(image.id, None, "test", encode_labels(scene.labels), scores)
+            add_scene(made, number, score)
             if not number:
                 made.store.snapshots.freeze(LONG, "ada", with_undecided=True)
         made.store.snapshots.freeze("Candidates 1", "ada", with_undecided=True)

@@ -102,7 +102,10 @@ def test_the_runs_that_made_labels_can_be_learnt_from(
     runs = workspace.store.runs
     labels = runs.add("labels 2", "labels", "runs/2-labels", {}, None)
     runs.finish(labels, {}, None)
+    (workspace.root / "runs/2-labels/labels").mkdir(parents=True)
     runs.add("labels 3", "labels", "runs/3-labels", {}, None)
+    gone = runs.add("labels 4", "labels", "runs/4-labels", {}, None)
+    runs.finish(gone, {}, None)
     told = client.get("/tagmask/api/train/setup").json()["labelled"]
     assert told == [{"id": f"run:{labels}", "title": f"labels 2 (run {labels})"}]
 

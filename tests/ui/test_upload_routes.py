@@ -177,7 +177,7 @@ def test_a_mask_that_does_not_fit_is_named_and_its_image_kept(
     [
         ({"tags.csv": "image,tags\na.png,cow\n", "classes.txt": "cat\n"}, "unknown tag 'cow'"),
         ({"tags.csv": "picture,words\na.png,cow\n"}, "image,tags"),
-        ({"tags.csv": "image,tags\na.png,cow\nz.png,cow\n"}, "not there: z"),
+        ({"tags.csv": "image,tags\na.png,cow\nz.png,cow\n"}, "not to be found: z"),
         ({"deep/tags.csv": "image,tags\na.png,cow\n"}, "not at its top"),
     ],
 )
