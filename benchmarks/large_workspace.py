@@ -29,7 +29,7 @@ from urllib.parse import urlencode
 import numpy as np
 import psutil
 
-from benchmarks.store import build
+from benchmarks.store import Look, build, tiny
 
 PROJECT = Path(__file__).resolve().parents[1]
 SIDE = 32
@@ -67,14 +67,16 @@ def main() -> None:
         memory(process)
 
 
-def prepare(root: Path, count: int) -> None:
-    """Makes the workspace once: tiny images, each with two tags and two scored candidates."""
+def prepare(root: Path, count: int, look: Look | None = None) -> None:
+    """Makes the workspace once: tiny images where no look is given, each with two tags and two
+    scored candidates.
+    """
     if (root / "workspace.json").is_file():
         return
     partial = root.with_name(f"{root.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     began = time.perf_counter()
-    build(partial, count, seed=0, side=SIDE)
+    build(partial, count, seed=0, look=look or tiny(SIDE))
     partial.rename(root)
     print(f"built {count:,} images in {time.perf_counter() - began:.0f} s, kept in {root}")
 

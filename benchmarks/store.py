@@ -15,6 +15,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -55,8 +56,37 @@ def main() -> None:
         shutil.rmtree(root)
 
 
-def build(root: Path, count: int, seed: int, side: int = SIDE) -> None:
-    """A workspace of `count` random images, each with two tags and two scored candidates."""
+@dataclass(frozen=True)
+class Look:
+    """What the images of a made workspace are: their size, and how one and its mask are drawn."""
+
+    height: int
+    width: int
+    image: Callable[[np.random.Generator, int, int], bytes]
+    mask: Callable[[random.Random, int, int, int], np.ndarray]
+
+
+def noise(pixels: np.random.Generator, height: int, width: int) -> bytes:
+    """A PNG of random pixels: tiny images, so that nothing but the database is at work."""
+    return encode_png(pixels.integers(0, 256, (height, width, 3), np.uint8))
+
+
+def lower_rows(numbers: random.Random, tag: int, height: int, width: int) -> np.ndarray:
+    """The tag from some row downwards."""
+    labels = np.full((height, width), tag, np.uint8)
+    labels[: numbers.randrange(height)] = 0
+    return labels
+
+
+def tiny(side: int) -> Look:
+    """Square images of random pixels."""
+    return Look(side, side, noise, lower_rows)
+
+
+def build(root: Path, count: int, seed: int, look: Look | None = None) -> None:
+    """A workspace of `count` images, each with two tags and two scored candidates."""
+    look = look or tiny(SIDE)
+    height, width = look.height, look.width
     pixels = np.random.default_rng(seed)
     numbers = random.Random(seed)
     with Workspace.create(root, classes=CLASSES) as workspace:
@@ -65,15 +95,14 @@ def build(root: Path, count: int, seed: int, side: int = SIDE) -> None:
             checked = []
             with store.files.batch() as files:
                 for index in range(start, min(start + BATCH, count)):
-                    png = encode_png(pixels.integers(0, 256, (side, side, 3), np.uint8))
-                    image = store.images.check(f"image {index:06d}", png, into=files)
+                    data = look.image(pixels, height, width)
+                    image = store.images.check(f"image {index:06d}", data, into=files)
                     checked.append((image, numbers.sample(range(1, 11), 2)))
             masks = []
             added = [each.image for each in store.images.enter(checked, source="benchmark")]
             with store.files.batch() as files:
                 for image, method in itertools.product(added, ("seenet", "dcsp")):
-                    labels = np.full((side, side), image.tags[0], np.uint8)
-                    labels[: numbers.randrange(side)] = 0
+                    labels = look.mask(numbers, image.tags[0], height, width)
                     scores, png = {"SC": numbers.random()}, encode_labels(labels)
                     masks.append(store.candidates.check(image.id, method, png, scores, into=files))
             store.candidates.enter(masks)

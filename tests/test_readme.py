@@ -23,6 +23,8 @@ MAINS: dict[str, Callable[[list[str]], int]] = {
     "python -m backend": backend.__main__.main,
 }
 FLAG = re.compile(r"(?<![\w-])--[a-z][a-z-]*")
+# Commands with commands of their own.
+NESTED = {"users": ("add", "role", "password", "disable", "enable", "list")}
 # Flags of other programs that the page names.
 OTHERS = {"--find-links"}
 
@@ -61,7 +63,8 @@ def test_every_command_exists_with_the_flags_that_are_shown(line: str) -> None:
     if words[0] == "check":
         # It takes what the recipe after it takes.
         words = words[1:]
-    text = helped(main, words[0])
+    # `users add` has flags of its own.
+    text = helped(main, *words[: 2 if words[0] in NESTED else 1])
     flags = {word.partition("=")[0] for word in words if word.startswith("--")}
     assert flags <= set(FLAG.findall(text)), f"unknown in `{line}`"
     for flag, value in pairwise(words):
@@ -77,6 +80,7 @@ def test_every_flag_that_the_text_names_exists() -> None:
         *(("python -m training", (name,)) for name in training.cli.recipe_names()),
         *(("python -m training", (name,)) for name in ("evaluate", "pipeline", "predict")),
         *(("python -m backend", (name,)) for name in backend.__main__.commands.names()),
+        *(("python -m backend", (name, each)) for name, all_ in NESTED.items() for each in all_),
     ):
         known |= set(FLAG.findall(helped(main, *words)))
     named = {flag for code in re.findall(r"`([^`\n]+)`", PAGES) for flag in FLAG.findall(code)}
