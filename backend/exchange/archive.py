@@ -108,10 +108,14 @@ def extract(
     destination: Path,
     limits: Limits | None = None,
     tell: Tell | None = None,
+    *,
+    resume: bool = False,
 ) -> Extracted:
     """Write a zip's images and data set files (tags.csv, lists, ...) under an empty folder.
 
-    `tell` is told how many members of how many are done, and may raise to stop.
+    `tell` is told how many members of how many are done, and may raise to stop. With `resume` the
+    folder may hold what an earlier call for this very archive had written when it was killed: what
+    is whole of it is kept, what was cut off is written again.
 
     Left out and reported: names that lead outside, links, encrypted, damaged and doubled members.
     Raises DataError, leaving `destination` as it was, for what is no zip, has too many members,
@@ -119,10 +123,11 @@ def extract(
     """
     limits = limits or Limits()
     zip_path, destination = Path(zip_path), Path(destination)
-    if destination.exists() and (not destination.is_dir() or any(destination.iterdir())):
+    empty = not destination.exists() or (destination.is_dir() and not any(destination.iterdir()))
+    if not empty and not (resume and destination.is_dir()):
         raise DataError(f"{destination} is not an empty folder, so nothing was unpacked into it.")
     try:
-        return _unpack(zip_path, destination, limits, tell)
+        return _unpack(zip_path, destination, limits, tell, resumed=not empty)
     except OSError as problem:
         named = Path(problem.filename) if problem.filename else destination
         if named == zip_path:
@@ -135,7 +140,9 @@ def extract(
         ) from problem
 
 
-def _unpack(zip_path: Path, destination: Path, limits: Limits, tell: Tell | None) -> Extracted:
+def _unpack(
+    zip_path: Path, destination: Path, limits: Limits, tell: Tell | None, *, resumed: bool
+) -> Extracted:
     """All of it, or, whatever is raised, nothing left behind."""
     made = not destination.exists()
     try:
@@ -143,7 +150,9 @@ def _unpack(zip_path: Path, destination: Path, limits: Limits, tell: Tell | None
             _check_directory(file, zip_path, limits)
             destination.mkdir(parents=True, exist_ok=True)
             with zipfile.ZipFile(file) as archive:
-                extracted = _extract(archive, zip_path.name, destination, limits, tell)
+                extracted = _extract(
+                    archive, zip_path.name, destination, limits, tell, resumed=resumed
+                )
         _require_images(extracted, zip_path.name)
     except BaseException:
         _empty(destination, made)
@@ -182,7 +191,13 @@ def _check_directory(file: BinaryIO, path: Path, limits: Limits) -> None:
 
 
 def _extract(
-    archive: zipfile.ZipFile, name: str, destination: Path, limits: Limits, tell: Tell | None
+    archive: zipfile.ZipFile,
+    name: str,
+    destination: Path,
+    limits: Limits,
+    tell: Tell | None,
+    *,
+    resumed: bool,
 ) -> Extracted:
     members = [info for info in archive.infolist() if not info.is_dir()]
     if len(archive.infolist()) > limits.members:
@@ -190,7 +205,8 @@ def _extract(
     promised = sum(info.file_size for info in members)
     if promised > limits.total_bytes:
         raise DataError(_too_large(name, limits))
-    if promised > shutil.disk_usage(destination).free:
+    there = sum(each.stat().st_size for each in destination.rglob("*") if each.is_file())
+    if promised - there > shutil.disk_usage(destination).free:
         raise DataError(
             f"{name} unpacks to {promised / 1e6:,.0f} MB, more than is free under {destination}. "
             "Free some space first."
@@ -208,7 +224,12 @@ def _extract(
         reason = _refusal(info, parts, taken)
         if reason is None:
             try:
-                total += _inflate(archive, info, target, limits, limits.total_bytes - total, name)
+                left = limits.total_bytes - total
+                if resumed and _is_whole(target, info):
+                    total += info.file_size
+                else:
+                    target.unlink(missing_ok=True)
+                    total += _inflate(archive, info, target, limits, left, name)
             except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as problem:
                 target.unlink(missing_ok=True)
                 reason = f"is damaged ({problem})"
@@ -281,6 +302,17 @@ def _inflate(
                 )
             file.write(piece)
     return written
+
+
+def _is_whole(target: Path, info: zipfile.ZipInfo) -> bool:
+    """Whether an earlier attempt wrote all of a member: its length and its checksum are right."""
+    if not target.is_file() or target.stat().st_size != info.file_size:
+        return False
+    found = 0
+    with target.open("rb") as file:
+        while piece := file.read(_CHUNK):
+            found = zlib.crc32(piece, found)
+    return found == info.CRC
 
 
 def _require_images(extracted: Extracted, name: str) -> None:

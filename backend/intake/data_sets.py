@@ -61,6 +61,7 @@ def take_in_source(
     progress: Progress | None = None,
     start: int = 0,
     counted: dict[str, int] | None = None,
+    refused: Refusals | None = None,
 ) -> Import:
     """Brings in a data set's images and tags, streaming; done twice, it adds nothing.
 
@@ -68,10 +69,11 @@ def take_in_source(
     ids differ. `truth`: keep true masks as truth. `as_candidates`: offer masks (a snapshot's
     curated ones, else the true ones) for review under this name, and what else a data set offers
     under NAME/WHO. What cannot be read is refused with a sentence and the rest goes on. `start`
-    passes over items that came in before; `counted` is kept up to date for `progress` to look at.
+    passes over items that came in before; `counted` and `refused` are kept up to date for
+    `progress` to look at.
     Raises StoreError where the store cannot go on.
     """
-    taking = _Taking(store, source, origin, truth, as_candidates, counted)
+    taking = _Taking(store, source, origin, truth, as_candidates, counted, refused)
     done, total = start, len(source.items)
     rest = iter(source.items[start:])
     ahead: _Ahead | None = None
@@ -124,13 +126,14 @@ class _Taking:
         truth: bool,
         as_candidates: str | None,
         counted: dict[str, int] | None,
+        refused: Refusals | None,
     ) -> None:
         self.store, self.source, self.origin = store, source, origin
         self.truth, self.method = truth, as_candidates
         self.ids = classes_in(store, source.classes)
         self.class_ids = {each.id for each in store.classes.all()}
         self.same = all(old == id for old, id in self.ids.items())
-        self.refused = Refusals()
+        self.refused = Refusals() if refused is None else refused
         self.counts = {} if counted is None else counted
         for name in ("new", "known", "candidates", "refused"):
             self.counts.setdefault(name, 0)

@@ -7,7 +7,15 @@ from types import EllipsisType
 from sqlite_utils import Database
 
 from backend.errors import StoreError
-from backend.store.batches import FilteredSet, filtered_set
+from backend.store.batches import (
+    FilteredSet,
+    decide_all,
+    filtered_set,
+    require_settled,
+    settle,
+    stands,
+    take_back,
+)
 from backend.store.filters import Filter
 from backend.store.newest import require_newest
 from backend.store.rows import Noun, now
@@ -17,10 +25,8 @@ GIVEN = ("accept", "reject", "fix", "skip")
 
 _COLUMNS = (
     "id, action_id, candidate_id, mask_digest, verdict, reason, reviewer, session, client_time,"
-    " server_time, supersedes, undoes, restores,"
-    " batch"
+    " server_time, supersedes, undoes, restores, batch"
 )
-_STANDS = "undoes IS NULL AND NOT EXISTS (SELECT 1 FROM decisions AS t WHERE t.undoes = d.id)"
 
 
 @dataclass(frozen=True)
@@ -86,7 +92,9 @@ class Decisions(Noun):
                     raise _reused(action_id)
                 return told
             candidate = database.execute(
-                "SELECT digest, decision_id FROM candidates WHERE id = ?", [candidate_id]
+                "SELECT digest, (SELECT max(d.id) FROM decisions AS d WHERE d.candidate_id = c.id)"
+                " FROM candidates AS c WHERE c.id = ?",
+                [candidate_id],
             ).fetchone()
             if candidate is None:
                 raise StoreError(f"There is no candidate {candidate_id} to decide on.")
@@ -104,11 +112,9 @@ class Decisions(Noun):
                 mask_digest=mask_digest,
                 verdict=verdict,
                 reason=reason,
-                reviewer=reviewer,
-                session=session,
-                client_time=client_time,
                 supersedes=candidate[1],
                 batch=batch,
+                **_shared(reviewer, session, client_time),
             )
 
         return self._connections.write_together(act)
@@ -116,7 +122,7 @@ class Decisions(Noun):
     def filtered(self, filter: Filter) -> FilteredSet:
         """What `record_all` would decide on: how many, by verdict, and the set's name."""
         with self._connections.read() as database:
-            return filtered_set(database, filter).told
+            return filtered_set(database, filter)
 
     def record_all(
         self,
@@ -135,7 +141,8 @@ class Decisions(Noun):
         Those that have the verdict already are left as they are. `digest` is that of the set the
         reviewer looked at (`filtered`): where anything in it was decided since, came or went,
         StoreError is raised and nothing is recorded. Answers how many rows the batch has; the same
-        action_id again answers the same.
+        action_id again answers the same. When this returns the queue shows all of it; meanwhile
+        others decide on. StoreUnavailable while another such act is on its way.
         """
         if verdict not in ("accept", "reject"):
             raise StoreError(f"A whole set is accepted or rejected; {verdict!r} is neither.")
@@ -149,30 +156,22 @@ class Decisions(Noun):
                 if told[:2] != (verdict, reviewer):
                     raise _reused(action_id)
                 return int(told[2])
+            require_settled(database)
             found = filtered_set(database, filter)
-            if found.told.digest != digest:
+            if found.digest != digest:
                 raise StoreError(
-                    f"The set has changed since you looked at it; it holds {found.told.total:,} "
+                    f"The set has changed since you looked at it; it holds {found.total:,} "
                     "masks now. Look at it again, then decide."
                 )
-            rows = [row for row in found.rows if row.verdict != verdict]
-            for row in rows:
-                self._insert(
-                    database,
-                    action_id=f"{action_id}/{row.id}",
-                    candidate_id=row.id,
-                    mask_digest=row.digest,
-                    verdict=verdict,
-                    reason=reason,
-                    reviewer=reviewer,
-                    session=session,
-                    client_time=client_time,
-                    supersedes=row.decision_id,
-                    batch=action_id,
-                )
-            return len(rows)
+            count = found.total - found.verdicts[verdict]
+            shared = _shared(reviewer, session, client_time) | {"reason": reason}
+            decide_all(database, filter, verdict, count, action_id, shared)
+            return count
 
-        return self._connections.write_together(act)
+        settle(self._connections)
+        count = self._connections.write_together(act)
+        settle(self._connections)
+        return count
 
     def undo(
         self, reviewer: str, session: str, action_id: str, client_time: float | None = None
@@ -193,37 +192,19 @@ class Decisions(Noun):
                     raise _reused(action_id)
                 return told
             row = database.execute(
-                f"SELECT {_COLUMNS} FROM decisions AS d INDEXED BY decisions_by_reviewer"
-                f" WHERE reviewer = ? AND {_STANDS}"
-                " ORDER BY id DESC LIMIT 1",
+                "SELECT id, batch FROM decisions AS d INDEXED BY decisions_by_reviewer"
+                f" WHERE reviewer = ? AND {stands('d')} ORDER BY id DESC LIMIT 1",
                 [reviewer],
             ).fetchone()
             if row is None:
                 return None
-            last = Decision(*row)
-            taken = [last]
-            if last.batch is not None:
-                rows = database.execute(
-                    f"SELECT {_COLUMNS} FROM decisions AS d WHERE batch = ? AND +{_STANDS}"
-                    " ORDER BY id",
-                    [last.batch],
-                )
-                taken = [Decision(*each) for each in rows.fetchall()]
-            made = [
-                self._take_back(
-                    database,
-                    each,
-                    action_id=action_id if place == 0 else f"{action_id}/{each.candidate_id}",
-                    reviewer=reviewer,
-                    session=session,
-                    client_time=client_time,
-                    batch=None if last.batch is None else action_id,
-                )
-                for place, each in enumerate(taken)
-            ]
-            return made[0]
+            shared = _shared(reviewer, session, client_time)
+            take_back(database, row[0], row[1], action_id, shared)
+            return self._by_action(database, action_id)
 
-        return self._connections.write_together(act)
+        back = self._connections.write_together(act)
+        settle(self._connections)
+        return back
 
     def size_of(self, batch: str) -> int:
         """How many rows a batch has."""
@@ -301,37 +282,23 @@ class Decisions(Noun):
         ).fetchone()
         return Decision(*row) if row else None
 
-    def _take_back(self, database: Database, last: Decision, **act: object) -> Decision:
-        """Adds the row that takes a standing decision back."""
-        standing = database.execute(
-            # With + SQLite reads the candidate's few rows, not all that undo nothing.
-            "SELECT id, verdict FROM decisions AS d WHERE candidate_id = ? AND +id != ?"
-            f" AND +{_STANDS} ORDER BY id DESC LIMIT 1",
-            [last.candidate_id, last.id],
-        ).fetchone()
-        current = database.execute(
-            "SELECT decision_id FROM candidates WHERE id = ?", [last.candidate_id]
-        ).fetchone()
-        return self._insert(
-            database,
-            candidate_id=last.candidate_id,
-            mask_digest=last.mask_digest,
-            verdict=standing[1] if standing else "undecided",
-            reason="",
-            supersedes=current[0],
-            undoes=last.id,
-            restores=standing[0] if standing else None,
-            **act,
-        )
-
     def _insert(self, database: Database, **fields: object) -> Decision:
-        fields["server_time"] = now()
         names, values = ", ".join(fields), ", ".join("?" * len(fields))
         id = database.execute(
             f"INSERT INTO decisions ({names}) VALUES ({values})", list(fields.values())
         ).lastrowid
         row = database.execute(f"SELECT {_COLUMNS} FROM decisions WHERE id = ?", [id]).fetchone()
         return Decision(*row)
+
+
+def _shared(reviewer: str, session: str, client_time: float | None) -> dict[str, object]:
+    """What all rows of an act have in common."""
+    return {
+        "reviewer": reviewer,
+        "session": session,
+        "client_time": client_time,
+        "server_time": now(),
+    }
 
 
 def _named(reviewer: str, action_id: str) -> None:

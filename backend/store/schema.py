@@ -327,6 +327,18 @@ ALTER TABLE decisions ADD COLUMN batch TEXT
 
 CREATE INDEX decisions_by_batch ON decisions (batch, id) WHERE batch IS NOT NULL
 
+CREATE TABLE unsettled (
+    batch TEXT PRIMARY KEY,
+    reached INTEGER NOT NULL DEFAULT 0
+) WITHOUT ROWID
+
+DROP TRIGGER decisions_reach_the_queue
+
+CREATE TRIGGER decisions_reach_the_queue AFTER INSERT ON decisions
+WHEN NEW.batch IS NULL OR NOT EXISTS (SELECT 1 FROM unsettled WHERE batch = NEW.batch) BEGIN
+    UPDATE candidates SET verdict = NEW.verdict, decision_id = NEW.id WHERE id = NEW.candidate_id;
+END
+
 CREATE INDEX decisions_restoring ON decisions (restores, id) WHERE restores IS NOT NULL
 
 ALTER TABLE tag_changes ADD COLUMN action_id TEXT

@@ -84,8 +84,11 @@ class Transfers(Noun):
             found = self.get(id)
             if found.state in ("done", "cancelled"):
                 raise StoreError(f"Transfer {id} is {found.state}, so there is nothing to go on.")
+            # Why it failed was said last; this attempt says its own.
+            said = found.said[:-1] if found.state == "failed" else found.said
             database.execute(
-                "UPDATE transfers SET state = 'running', finished = NULL WHERE id = ?", [id]
+                "UPDATE transfers SET state = 'running', finished = NULL, said = ? WHERE id = ?",
+                [dumps([*said]), id],
             )
             return self.get(id)
 

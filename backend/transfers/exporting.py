@@ -9,7 +9,7 @@ from backend.exchange.sources import open_source
 from backend.exchange.writing import write_folder, write_zip
 from backend.intake.bundles import bundle_of
 from backend.transfers.holding import held
-from backend.transfers.reporting import Report, Stopped, Tell
+from backend.transfers.reporting import Report, Stopped, Tell, in_words
 
 if TYPE_CHECKING:
     from backend.store import Transfer
@@ -47,10 +47,13 @@ def run_export(workspace: "Workspace", id: int, tell: Tell | None = None) -> "Tr
         except Stopped:
             transfers.end(id, "cancelled", report.said)
             raise
-        except TagmaskError as error:
-            report.say(str(error))
+        except (TagmaskError, OSError) as error:
+            told = in_words(error, transfer.path)
+            report.fail(str(told))
             transfers.end(id, "failed", report.said)
-            raise
+            if told is error:
+                raise
+            raise told from error
         transfers.advance(id, report.total, report.counts, report.said)
         return transfers.end(id, "done", report.said)
 

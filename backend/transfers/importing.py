@@ -1,10 +1,12 @@
 """An import as a transfer: unpacked once, gone on with after a kill, tidied up at its end."""
 
+import json
 import shutil
 import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from backend.atomic import write_whole
 from backend.errors import DataError, TagmaskError
 from backend.exchange.archive import Limits, extract
 from backend.exchange.bundle import Bundle, find_bundle, open_bundle
@@ -14,8 +16,9 @@ from backend.intake import Import, take_in_source
 from backend.intake.bundles import take_in_bundle
 from backend.intake.data_sets import listing_of
 from backend.intake.masks import Refusals
+from backend.store.files import sync_disk
 from backend.transfers.holding import held
-from backend.transfers.reporting import Report, Stopped, Tell
+from backend.transfers.reporting import Report, Stopped, Tell, in_words
 
 if TYPE_CHECKING:
     from backend.store import Transfer
@@ -24,7 +27,10 @@ if TYPE_CHECKING:
 LARGE = Limits(members=300_000, total_bytes=100_000_000_000)
 """What an archive may hold that a person at the command line, or a chunked upload, brings."""
 
-_WHOLE = "unpacked.whole"
+_UNPACKED = "unpacked.json"
+"""Says which archive was unpacked, and whether all of it was."""
+
+_OF_THE_ARCHIVE = ("unpacked", "members", "left_out")
 
 
 def begin_import(
@@ -62,10 +68,13 @@ def run_import(
             transfers.end(id, "cancelled", report.said)
             shutil.rmtree(place, ignore_errors=True)
             raise
-        except TagmaskError as error:
-            report.say(str(error).replace(f"{place}/unpacked", Path(transfer.path).name))
+        except (TagmaskError, OSError) as error:
+            told = in_words(error, transfer.path)
+            report.fail(str(told).replace(f"{place}/unpacked", Path(transfer.path).name))
             transfers.end(id, "failed", report.said)
-            raise
+            if told is error:
+                raise
+            raise told from error
         report.done = report.total
         transfers.advance(id, report.done, report.counts, report.said)
         shutil.rmtree(place, ignore_errors=True)
@@ -95,15 +104,24 @@ def _bring_in(workspace: "Workspace", transfer: "Transfer", place: Path, report:
     for note in source.notes:
         report.say(note)
     transfer = _listed(workspace, transfer, source, report)
+    refused = Refusals()
+
+    def tell(done: int, total: int) -> None:
+        # Kept with the progress: after a kill, what came before it is not looked at again.
+        for sentence in refused.sentences:
+            report.say(sentence)
+        report(done, total)
+
     done = take_in_source(
         workspace.store,
         source,
         origin=origin,
         truth=bool(options.get("truth")),
         as_candidates=options.get("as_candidates"),
-        progress=report,
+        progress=tell,
         start=transfer.done,
         counted=report.counts,
+        refused=refused,
     )
     if source.items and not done.new and not done.known:
         why = f" {done.refused.sentences[0]}" if done.refused.sentences else ""
@@ -129,20 +147,37 @@ def _listed(
     listing, total = listing_of(source), len(source.items)
     begun = workspace.store.transfers.list_of(transfer.id, listing, total)
     report.done, report.total = begun.done, total
-    report.counts |= begun.counts
+    # What was counted in another list counts no more; what was unpacked was not counted in any.
+    kept = {name: n for name, n in report.counts.items() if name in _OF_THE_ARCHIVE}
+    report.counts = kept | begun.counts
     report.keep()
     return begun
 
 
 def _unpacked(path: Path, place: Path, report: Report) -> Path:
-    """What a zip holds, on the workspace's own disk; not unpacked again where that was finished."""
-    root, whole = place / "unpacked", place / _WHOLE
-    if not whole.is_file():
+    """What a zip holds, on the workspace's own disk; what is unpacked of it is so only once."""
+    root, note = place / "unpacked", place / _UNPACKED
+    about = path.stat()
+    this = {"bytes": about.st_size, "changed": about.st_mtime_ns}
+    told = _told_by(note)
+    if told.get("archive") != this:
+        # Another archive under the name of one that failed or was killed: nothing of that counts.
         shutil.rmtree(root, ignore_errors=True)
-        extracted = extract(path, root, LARGE, tell=report.unpacked)
+        write_whole(note, json.dumps({"archive": this, "whole": False}).encode(), sync=True)
+    if told != {"archive": this, "whole": True}:
+        extracted = extract(path, root, LARGE, tell=report.unpacked, resume=True)
         for member in extracted.refused:
             report.say(f"{path.name}: {member}")
         report.counts["left_out"] = len(extracted.refused)
         report.keep()
-        whole.touch()
+        sync_disk(root)
+        write_whole(note, json.dumps({"archive": this, "whole": True}).encode(), sync=True)
     return root
+
+
+def _told_by(note: Path) -> dict[str, Any]:
+    try:
+        told = json.loads(note.read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return told if isinstance(told, dict) else {}

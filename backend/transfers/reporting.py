@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from backend.errors import TagmaskError
+from backend.errors import DataError, TagmaskError
 
 if TYPE_CHECKING:
     from backend.store import Store, Transfer
@@ -17,6 +17,16 @@ Tell = Callable[[int, int], None]
 
 class Stopped(TagmaskError):
     """Somebody cancelled the transfer."""
+
+
+def in_words(error: TagmaskError | OSError, path: str) -> TagmaskError:
+    """What stopped a transfer of a path, as a sentence to a person."""
+    if isinstance(error, TagmaskError):
+        return error
+    return DataError(
+        f"{error.filename or path} could not be read or written ({error.strerror or error}). Give "
+        "this user permission there, or make room; then give the same command again."
+    )
 
 
 class Report:
@@ -33,6 +43,10 @@ class Report:
         """A sentence for people, once; the first forty are kept."""
         if sentence not in self.said and len(self.said) < MOST_SAID:
             self.said.append(sentence)
+
+    def fail(self, sentence: str) -> None:
+        """Why it cannot go on: said last, however much was said before."""
+        self.said = [each for each in self.said if each != sentence][: MOST_SAID - 1] + [sentence]
 
     def __call__(self, done: int, total: int) -> None:
         """Tells of progress, and keeps it where the last time is a while ago."""

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from backend.exchange.writing import discard
-from backend.transfers.holding import is_held, place_of
+from backend.transfers.holding import is_held, place_of, tidy
 
 if TYPE_CHECKING:
     from backend.store import Transfer
@@ -20,6 +20,7 @@ def cancel_transfer(workspace: "Workspace", id: int) -> "Transfer":
     stopped = workspace.store.transfers.cancel(id)
     if not is_held(workspace.root, id):
         shutil.rmtree(place_of(workspace.root, id), ignore_errors=True)
+        tidy(workspace.root, id)
         if stopped.kind == "export":
             discard(Path(stopped.path), f"transfer-{id}")
     return stopped

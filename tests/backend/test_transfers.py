@@ -169,6 +169,72 @@ def test_a_zip_is_unpacked_once_and_taken_away_at_the_end(
     assert not unpacked.exists()
 
 
+def test_a_zip_that_was_killed_while_it_was_unpacked_goes_on_with_what_is_whole(
+    workspace: Path, photos: Path, tmp_path: Path
+) -> None:
+    packed = Path(shutil.make_archive(str(tmp_path / "set"), "zip", photos))
+    process = started("import", workspace, packed)
+    seen = waited_for(workspace, lambda each: each.counts.get("unpacked", 0) > 0)
+    unpacked = place_of(workspace, seen.id) / "unpacked"
+    while len(list(unpacked.rglob("*.jpg"))) < 20:
+        time.sleep(0.002)
+    process.kill()
+    process.wait()
+    written = sorted(unpacked.rglob("*.jpg"), key=lambda path: path.stat().st_mtime_ns)
+    whole, torn = written[0], written[1]
+    assert whole.read_bytes() == (photos / whole.name).read_bytes()
+    before = whole.stat().st_mtime_ns
+    torn.write_bytes(torn.read_bytes()[:-9])
+    kept: list[int] = []
+    with Workspace.open(workspace) as store:
+        begun = begin_import(store, packed, "ada")
+        assert begun.id == seen.id
+
+        def look(done: int, total: int) -> None:
+            kept.append(whole.stat().st_mtime_ns)
+
+        done, refused = run_import(store, begun.id, look)
+        assert (done.state, refused.count, store.store.images.count()) == ("done", 0, COUNT)
+        assert store.store.check() == []
+    assert set(kept) == {before}
+    assert list((workspace / "transfers").iterdir()) == []
+
+
+def test_another_zip_under_the_name_of_one_that_failed_is_unpacked_anew(
+    workspace: Path, photos: Path, tmp_path: Path
+) -> None:
+    packed = tmp_path / "set.zip"
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.write(photos / "p0000.jpg", "p0000.jpg")
+        archive.writestr("tags.csv", "image,tags\nnobody,cat\n")
+    with Workspace.open(workspace) as store:
+        begun = begin_import(store, packed, "ada")
+        with pytest.raises(DataError, match="nobody"):
+            run_import(store, begun.id)
+        assert "nobody" in store.store.transfers.get(begun.id).said[-1]
+        with zipfile.ZipFile(packed, "w") as archive:
+            archive.write(photos / "p0001.jpg", "p0001.jpg")
+            archive.writestr("tags.csv", "image,tags\np0001,dog\n")
+        again = begin_import(store, packed, "ada")
+        done, _ = run_import(store, again.id)
+        assert (again.id, done.state) == (begun.id, "done")
+        assert [image.name for image in store.store.images.page().rows] == ["p0001"]
+        # What it failed of before is no news of one that came to its end.
+        assert done.said == ()
+    assert list((workspace / "transfers").iterdir()) == []
+
+
+def test_what_was_refused_before_a_kill_is_still_told(workspace: Path, photos: Path) -> None:
+    folder = workspace.parent / "copy"
+    shutil.copytree(photos, folder)
+    (folder / "p0003.jpg").write_bytes((folder / "p0003.jpg").read_bytes()[:200])
+    killed_in_the_middle(workspace, "import", workspace, folder)
+    with Workspace.open(workspace) as store:
+        done, _ = run_import(store, begin_import(store, folder, "ada").id)
+        assert any("p0003" in sentence for sentence in done.said)
+        assert (done.counts["refused"], store.store.images.count()) == (1, COUNT - 1)
+
+
 def test_a_list_that_changed_is_begun_from_its_start(workspace: Path, photos: Path) -> None:
     folder = workspace.parent / "copy"
     shutil.copytree(photos, folder)
@@ -221,7 +287,35 @@ def test_what_failed_says_why_and_goes_on(workspace: Path, tmp_path: Path) -> No
         (tmp_path / "absent").mkdir()
         cv2.imwrite(str(tmp_path / "absent" / "a.png"), np.zeros((9, 9, 3), np.uint8))
         assert begin_import(store, tmp_path / "absent", "ada").id == begun.id
-        assert run_import(store, begun.id)[0].state == "done"
+        done, _ = run_import(store, begun.id)
+        assert (done.state, done.said) == ("done", ())
+
+
+def test_why_it_failed_is_said_however_much_was_said_before(workspace: Path) -> None:
+    with Workspace.open(workspace) as store:
+        begun = begin_import(store, workspace.parent / "absent", "ada")
+        said = [f"remark {number}" for number in range(60)]
+        store.store.transfers.advance(begun.id, 0, {}, said)
+        with pytest.raises(DataError):
+            run_import(store, begun.id)
+        assert "does not exist" in store.store.transfers.get(begun.id).said[-1]
+
+
+def test_a_file_that_went_away_meanwhile_is_named(
+    workspace: Path, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = workspace.parent / "copy"
+    shutil.copytree(photos, folder)
+
+    def listing_of(source: object) -> str:
+        return str((folder / "gone.jpg").stat())
+
+    monkeypatch.setattr("backend.transfers.importing.listing_of", listing_of)
+    with Workspace.open(workspace) as store:
+        begun = begin_import(store, folder, "ada")
+        with pytest.raises(DataError, match=r"gone\.jpg could not be read"):
+            run_import(store, begun.id)
+        assert store.store.transfers.get(begun.id).state == "failed"
 
 
 @pytest.fixture
@@ -244,6 +338,7 @@ def test_a_killed_export_goes_on_and_ends_the_same(frozen: Path, tmp_path: Path,
     assert done.returncode == 0, done.stderr
     assert contents(broken) == contents(whole)
     assert [path.name for path in broken.parent.iterdir()] == [name]
+    assert list((frozen / "transfers").iterdir()) == []
 
 
 def contents(path: Path) -> dict[str, bytes]:
