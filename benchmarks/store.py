@@ -200,9 +200,24 @@ def decisions(workspace: Workspace) -> None:
     digest = store.decisions.filtered(batch).digest
     told = {"digest": digest, "reviewer": "two", "session": "benchmark", "action_id": "batch"}
     count = store.decisions.filtered(batch).total
-    took = elapsed(lambda: store.decisions.record_all(batch, "reject", **told))
-    report(f"a batch of {count:,}", [took])
-    report("its undo", [elapsed(lambda: store.decisions.undo("two", "benchmark", "take back"))])
+    # None of the set itself: decided on between preview and act it would have that refused.
+    others = itertools.cycle([i for i, row in enumerate(rows) if 1 not in row.tags])
+    whole: dict[str, Callable[[], object]] = {
+        f"a batch of {count:,}": lambda: store.decisions.record_all(batch, "reject", **told),
+        "its undo": lambda: store.decisions.undo("two", "benchmark", "take back"),
+    }
+    for name, act in whole.items():
+        # Somebody else decides meanwhile: how long do they wait?
+        waited: list[float] = []
+        took: list[float] = []
+        thread = threading.Thread(target=lambda act=act, took=took: took.append(elapsed(act)))
+        thread.start()
+        while thread.is_alive():
+            waited.append(elapsed(lambda: decide(next(others))))
+            time.sleep(0.02)
+        thread.join()
+        report(name, took)
+        report("  a decision meanwhile, durable", waited)
 
 
 def at_once(workspace: Workspace, reviewers: int, each: int = 40) -> None:

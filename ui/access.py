@@ -45,7 +45,10 @@ class Access:
 
     def own(self, origin: str, host: str) -> bool:
         """Whether a page of this origin is ours; `host` is what the request was sent to."""
-        parts = urlsplit(origin)
+        try:
+            parts = urlsplit(origin)
+        except ValueError:
+            return False
         if parts.scheme not in ("http", "https"):
             return False
         return parts.netloc.lower() in (host.lower(), *self.public)

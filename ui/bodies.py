@@ -112,7 +112,8 @@ def _signed(body: bytes, name: str) -> bytes:
         said: Any = json.loads(body)
     except (ValueError, RecursionError) as error:
         raise HTTPException(400, "This is not JSON that can be read.") from error
-    if isinstance(said, dict) and PERSON in said:
+    if isinstance(said, dict):
+        # Where a request leaves it out, too: the route would put a word of its own there.
         said[PERSON] = name
     # Written anew in any case, so that the route reads what was read here: of a name that stands
     # there twice both would otherwise be free to take another one.

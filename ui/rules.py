@@ -33,6 +33,7 @@ POSTS = {
     # Who asks.
     f"{API}/login": ANYBODY,
     f"{API}/logout": ANYBODY,
+    f"{API}/password": Rule("viewer", changes=True),
     # Looking: these compute and change nothing.
     f"{API}/inspect": VIEWER,
     # Reviewing.
@@ -74,6 +75,13 @@ POSTS = {
 }
 """Paths as their routes spell them; `{id}` stands for one part between slashes."""
 
+GETS = {
+    # Each starts a process of the trainer's, to check an order or to count what it learns from.
+    f"{API}/train/command": TRAINER,
+    f"{API}/train/preview": TRAINER,
+}
+"""What is asked for and shown, and yet not for everybody who looks."""
+
 # What the login page itself is made of; none of it is anybody's data.
 _OPEN_PAGES = frozenset({"/tagmask/login"})
 _OPEN_FOLDERS = ("/tagmask/static/",)
@@ -108,7 +116,7 @@ def rule_of(method: str, path: str) -> Rule | None:
         if path in _OPEN_PAGES or path.startswith(_OPEN_FOLDERS):
             return ANYBODY
         if path.startswith(("/tagmask/", *_GRADIO_FOLDERS)) or path in _GRADIO_PAGES:
-            return VIEWER
+            return GETS.get(path, VIEWER)
         return None
     if method == "POST" and path.startswith("/tagmask/"):
         return stated(path) or TRAINER

@@ -44,8 +44,8 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
                 choices=_ROLES,
                 required=name == "role",
                 default="reviewer" if name == "add" else None,
-                help="a viewer looks; a reviewer decides, tags and mends; a trainer also brings "
-                "data in, adds classes, freezes snapshots and runs jobs",
+                help="a viewer looks; a reviewer decides, tags, adds classes and mends; a trainer "
+                "also brings data in, shares work out, freezes snapshots and runs jobs",
             )
         if name in ("add", "password"):
             how = action.add_mutually_exclusive_group()

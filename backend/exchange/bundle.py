@@ -28,6 +28,7 @@ _MAYBE_ID, _MAYBE_NUMBER = (int, type(None)), (int, float, type(None))
 _MAYBE_TEXT = (str, type(None))
 _LONGEST_TEXT = 10_000
 _LARGEST_NUMBER = 2**53
+_VERDICTS = ("accept", "reject", "fix", "skip", "undecided")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 COLUMNS: dict[str, dict[str, tuple[type, ...]]] = {
@@ -221,12 +222,13 @@ def _require_references(root: Path, tables: dict[str, list[dict[str, Any]]]) -> 
     images = {row["digest"] for row in tables["images"]}
     runs: set[int | None] = {row["id"] for row in tables["runs"]} | {None}
     masks: dict[int | None, str] = {}
+    image_of: dict[int | None, str] = {}
     for row in tables["candidates"]:
         if row["image"] not in images or row["run"] not in runs:
             raise damaged(root, f"the candidate {row['id']} names an image or run it lacks")
-        if row["parent"] is not None and row["parent"] not in masks:
+        if row["parent"] is not None and image_of.get(row["parent"]) != row["image"]:
             raise damaged(root, f"the candidate {row['id']} comes before what it was drawn from")
-        masks[row["id"]] = row["mask"]
+        masks[row["id"]], image_of[row["id"]] = row["mask"], row["image"]
     for name in ("scores", "decisions"):
         for row in tables[name]:
             if row["candidate"] not in masks or row.get("mask") not in (
@@ -239,6 +241,15 @@ def _require_references(root: Path, tables: dict[str, list[dict[str, Any]]]) -> 
             raise damaged(root, f"a row of {name}.json names an image that it lacks")
     if any(row["flagged"] not in (0, 1) for row in tables["flags"]):
         raise damaged(root, "a flag is neither 0 nor 1")
+    if any(row["verdict"] not in _VERDICTS for row in tables["decisions"]):
+        raise damaged(root, "a verdict is none")
+    for name in ("decisions", "flags"):
+        actions = [row["action_id"] for row in tables[name]]
+        if len(set(actions)) != len(actions):
+            raise damaged(root, f"an action stands twice in {name}.json")
+    undone = [row["undoes"] for row in tables["decisions"] if row["undoes"] is not None]
+    if len(set(undone)) != len(undone):
+        raise damaged(root, "a decision was undone twice")
     digests = [*images, *masks.values(), *(row["truth"] for row in tables["images"])]
     if not all(each is None or _DIGEST.fullmatch(each) for each in digests):
         raise damaged(root, "a digest is none")

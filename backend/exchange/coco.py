@@ -113,7 +113,8 @@ def _item(
     found = {ids[region["category_id"]] for region in regions}
     named = image.get("tags")
     if isinstance(named, list):
-        found |= {ids[each] for each in named if isinstance(each, int | str) and each in ids}
+        # A file of ours: what a mask shows need not be a tag, nor a tag be shown.
+        found = {ids[each] for each in named if isinstance(each, int | str) and each in ids}
     # Images without a region say nothing of their pixels where others were never looked at;
     # a file of ours says so of each.
     whole = bool(regions) or image.get("labelled") is True
@@ -177,8 +178,8 @@ def _covered(segmentation: Any, size: tuple[int, int]) -> np.ndarray:
 def coco_entries(source: Source) -> Iterator[Entry]:
     """A source as COCO's: images byte for byte, one region of run lengths a class and image.
 
-    Beside COCO's keys an image has `tags` (a class need not show in the mask) and `labelled` (its
-    mask is known, be it all background); 255 is the category `__ignore__`.
+    Beside COCO's keys an image has `tags` (which need not be what its mask shows) and `labelled`
+    (its mask is known, be it all background); 255 is the category `__ignore__`.
     """
     images: list[dict[str, Any]] = []
     regions: list[dict[str, Any]] = []

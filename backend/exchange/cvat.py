@@ -29,6 +29,9 @@ ANNOTATIONS = "annotations.xml"
 _DRAWN = ("mask", "polygon", "ellipse")
 _NAMED_ONLY = ("tag", "box", "polyline", "points", "cuboid", "skeleton")
 _ELLIPSE_CORNERS = 90
+_TAGS = "tagmask_tags"
+"""An attribute of our images: the tags, parted by commas, which no class's name has. CVAT lets it
+go, so that an image that was worked on there has the tags of its shapes."""
 
 
 class _Shape(NamedTuple):
@@ -43,6 +46,8 @@ class _Image(NamedTuple):
     width: str
     height: str
     shapes: list[_Shape]
+    tags: list[str] | None
+    """What a file of ours says are the tags; None in others, where every label is one."""
 
 
 def open_cvat(path: Path, images: Path | None = None) -> Source:
@@ -64,7 +69,11 @@ def open_cvat(path: Path, images: Path | None = None) -> Source:
         item = Item(
             name=image_name(image.name),
             image=file,
-            tags=words.tags(each.label for each in image.shapes),
+            tags=words.tags(
+                [each.label for each in image.shapes]
+                if image.tags is None
+                else [each for each in image.tags if each in words.ids]
+            ),
             drawn=partial(_drawn, image, words.ids) if _is_labelled(image) else None,
         )
         if item.name in items:
@@ -132,7 +141,9 @@ def _image(path: Path, element: Element, labels: dict[str, int | None]) -> _Imag
     name = element.get("name")
     if not name:
         raise DataError(f"{path} has an image without a name.")
-    return _Image(name, element.get("width", ""), element.get("height", ""), shapes)
+    size = element.get("width", ""), element.get("height", "")
+    tags = element.get(_TAGS)
+    return _Image(name, *size, shapes, None if tags is None else [*filter(None, tags.split(","))])
 
 
 def _drawn(image: _Image, ids: dict[str, int]) -> np.ndarray:
@@ -219,7 +230,9 @@ def _head(source: Source) -> str:
 
 def _element(source: Source, item: Item, number: int, file: str) -> str:
     width, height = image_size(item.image)
-    lines = [f'<image id="{number}" name={quoteattr(file)} width="{width}" height="{height}">']
+    tags = quoteattr(",".join(source.classes[tag] for tag in item.tags))
+    about = f'width="{width}" height="{height}" {_TAGS}={tags}'
+    lines = [f'<image id="{number}" name={quoteattr(file)} {about}>']
     labels = best_mask(item, source.classes)
     shown = [] if labels is None else [n for n in np.unique(labels).tolist() if n != BACKGROUND]
     for each in shown:

@@ -31,6 +31,9 @@ _NAMES = (*_LABELS, "labels", "choices")
 _DRAWN = ("brushlabels", "polygonlabels", "brush", "polygon", "labels")
 NOTHING = "background"
 """The choice that says of an image that all of it was looked at and is background."""
+TAGS = "tagmask_tags"
+"""A key of our annotations: the tags, which need not be what the mask shows. Label Studio lets it
+go, so that an annotation that was worked on there has the tags of its labels and choices."""
 
 
 def is_label_studio(told: Any) -> bool:
@@ -142,16 +145,21 @@ def _item(task: dict[str, Any], name: str, file: Path, words: Vocabulary) -> Ite
         for mark in models
         if _is_labelled(mark)
     ]
-    tags = {
-        each for result in (main or {}).get("result", []) for each in words.tags(_labels_of(result))
-    }
     return Item(
         name=name,
         image=file,
-        tags=tuple(sorted(tags)),
+        tags=_tags(main or {}, words),
         drawn=partial(_drawn, name, main, words.ids) if main and _is_labelled(main) else None,
         offers=tuple(offers),
     )
+
+
+def _tags(mark: dict[str, Any], words: Vocabulary) -> tuple[int, ...]:
+    """What a file of ours says are the tags; else every label of an annotation."""
+    named = mark.get(TAGS)
+    if isinstance(named, list):
+        return words.tags(each for each in named if isinstance(each, str) and each in words.ids)
+    return words.tags(each for result in mark.get("result", []) for each in _labels_of(result))
 
 
 def _when(mark: dict[str, Any]) -> str:

@@ -11,7 +11,7 @@ from backend.exchange.annotated import IGNORED
 from backend.exchange.brush import encode_brush
 from backend.exchange.entries import Entry, classes_txt, encoded_json, original, unique_names
 from backend.exchange.items import Item, Source, best_mask
-from backend.exchange.label_studio import NOTHING
+from backend.exchange.label_studio import NOTHING, TAGS
 from backend.images import image_size
 from backend.labels import BACKGROUND, IGNORE
 
@@ -58,7 +58,7 @@ def _task(source: Source, item: Item, number: int, file: str) -> dict[str, Any]:
     return {
         "id": number,
         "data": {"image": f"{LOCAL_FILES}{file}"},
-        "annotations": [{"id": number, "result": results, "was_cancelled": False}],
+        "annotations": [{"id": number, "result": results, "was_cancelled": False, TAGS: choices}],
     }
 
 

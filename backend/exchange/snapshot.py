@@ -92,9 +92,17 @@ def _tags_since(told: Any, images: set[str]) -> tuple[str, ...]:
         said.append(f"the tags of {_images(len(changed))} changed ({some(changed)})")
     if isinstance(first, int) and first:
         said.append(f"{_images(first)} got tags for the first time")
+    gone = told.get("untagged")
+    gone = [name for name in gone if isinstance(name, str)] if isinstance(gone, list) else []
+    if gone:
+        said.append(f"{_images(len(gone))} lost all tags ({some(gone)})")
     if not said:
         return ()
-    return (f"Since the snapshot {str(told.get('name'))[:64]!r}, {' and '.join(said)}.",)
+    return (f"Since the snapshot {str(told.get('name'))[:64]!r}, {_listed(said)}.",)
+
+
+def _listed(said: list[str]) -> str:
+    return " and ".join([", ".join(said[:-1]), said[-1]] if said[1:] else said)
 
 
 def _images(count: int) -> str:

@@ -11,6 +11,7 @@ from threading import Lock
 from typing import Any, NamedTuple, TypeVar
 
 from backend.errors import DataError
+from backend.intake.lines import read_lines
 from backend.labels import IGNORE, read_labels
 from backend.store import Store
 from backend.store.candidates import CheckedCandidate
@@ -153,19 +154,13 @@ def read_scores(path: Path, method: str) -> dict[str, ScoreLine]:
     if not path.is_file():
         return {}
     found: dict[str, ScoreLine] = {}
-    with path.open(encoding="utf-8", errors="replace") as lines:
-        for line in lines:
-            try:
-                told = json.loads(line)
-            except ValueError:
-                continue
-            if isinstance(told, dict) and isinstance(told.get("image"), str):
-                named, mask = told.get("method"), told.get("mask")
-                found[told["image"]] = ScoreLine(
-                    named if isinstance(named, str) else method,
-                    _numbers(told),
-                    mask if isinstance(mask, str) else None,
-                )
+    for told in read_lines(path):
+        named, mask = told.get("method"), told.get("mask")
+        found[told["image"]] = ScoreLine(
+            named if isinstance(named, str) else method,
+            _numbers(told),
+            mask if isinstance(mask, str) else None,
+        )
     return found
 
 

@@ -1,6 +1,7 @@
 """What a run's report tells: gathered from the workspace and from the run's folder."""
 
 import json
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -28,6 +29,8 @@ LARGEST = 8 << 20
 # A run's masks where it left some as files, the better ones first.
 MASKS = ("predictions", "labels")
 RANKED_BY = ("SF", "SC", "score", "AC")
+# From the root of a machine; addresses of other machines and paths from WORKSPACE are none.
+_PATH = re.compile(r"(?<![\w.~…:/-])~?/(?:[^/\s\"',:;]+/)+([^/\s\"',:;]*)")
 
 
 @dataclass(frozen=True)
@@ -145,7 +148,10 @@ def _masks(workspace: "Workspace", run: "Run | None", folder: Path, report: Repo
                 report.scores.setdefault(name, []).append(value)
 
     def labels(id: int) -> np.ndarray:
-        data = store.files.read(offered[id].digest) if id in offered else files[id].read_bytes()
+        try:
+            data = store.files.read(offered[id].digest) if id in offered else files[id].read_bytes()
+        except OSError as error:
+            raise DataError(f"Its mask could not be read: {error.strerror}.") from error
         return decode_labels(data, f"The mask of {images[id].name}")
 
     values = _measured(workspace, images, list(offered or files), labels, report.notes)
@@ -160,7 +166,13 @@ def _masks(workspace: "Workspace", run: "Run | None", folder: Path, report: Repo
     some = min(EXAMPLES, (len(order) + 1) // 2)
 
     def examples(ids: list[int]) -> list[Example]:
-        return [_example(workspace, images[id], values[id], labels(id)) for id in ids]
+        made = []
+        for id in ids:
+            try:
+                made.append(_example(workspace, images[id], values[id], labels(id)))
+            except TagmaskError as error:
+                report.notes.append(f"{images[id].name} is not shown: {error}")
+        return made
 
     report.best = examples(order[:some])
     report.worst = examples(order[::-1][: min(some, len(order) - some)])
@@ -245,20 +257,21 @@ def _object(path: Path) -> dict[str, Any]:
 
 def _without_paths(report: Report, workspace: "Workspace") -> Report:
     """Folders of this machine become words: a report is for others, whom they say nothing and whom
-    they need not concern."""
-    known = [(str(workspace.root), "WORKSPACE"), (str(Path.home()), "~")]
+    they need not concern. Of a path elsewhere its last part stays."""
+    roots = {str(workspace.root), str(workspace.root.resolve())}
 
     def plain(value: Any) -> Any:
         if isinstance(value, str):
-            for path, word in known:
-                value = value.replace(path, word) if len(path) > 1 else value
-            return value
+            for root in roots:
+                value = value.replace(root, "WORKSPACE") if len(root) > 1 else value
+            return _PATH.sub(r"…/\1", value)
         if isinstance(value, dict):
             return {name: plain(each) for name, each in value.items()}
         return [plain(each) for each in value] if isinstance(value, list) else value
 
-    report.settings = plain(report.settings)
-    report.provenance = plain(report.provenance)
+    report.title, report.facts = plain(report.title), plain(report.facts)
+    report.settings, report.provenance = plain(report.settings), plain(report.provenance)
+    report.notes = plain(report.notes)
     return report
 
 

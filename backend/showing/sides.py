@@ -119,7 +119,9 @@ def _condition(id: str) -> tuple[str, list[Any], str]:
         METHOD: lambda rest: ("method = ? AND parent_id IS NULL", [rest]),
     }
     if id == KEPT:
-        return "verdict IN ('accept', 'fix')", [], "decision_id"
+        from backend.store.offered import GIVEN_AT
+
+        return "verdict IN ('accept', 'fix')", [], GIVEN_AT
     for prefix, reader in readers.items():
         if id.startswith(prefix):
             return *reader(id.removeprefix(prefix)), "id"

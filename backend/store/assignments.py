@@ -1,14 +1,18 @@
 """Assignments: which images are whose to judge, and how far each reviewer has come."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sqlite_utils import Database
 
 from backend.errors import StoreError
+from backend.store import parts
 from backend.store.opinions import judgements, opinions
-from backend.store.rows import Noun, now
+from backend.store.rows import Noun, dumps, now
 from backend.store.sharing import checked_names, share
+
+KIND = "assignments"
 
 # What could be shared out: images with a mask nobody decided on, that are nobody's yet.
 _OPEN = (
@@ -64,22 +68,34 @@ class Assignments(Noun):
         assigns once. `dry_run` only says what would be. StoreError where nothing is left to assign.
         """
         names = checked_names(reviewers, overlap)
-        if dry_run:
-            with self._connections.read() as database:
-                return self._plan(database, names, overlap, seed, tag)[0]
-        if not made_by.strip() or not action_id.strip():
+        if not dry_run and not (made_by.strip() and action_id.strip()):
             raise StoreError("Sharing images out needs the name of who does it and an action_id.")
 
-        def act(database: Database) -> list[Share]:
-            told = self._told(database, action_id)
+        def act(database: Database) -> list[Share] | None:
+            if parts.standing(database, [KIND]):
+                return None
+            told = _told(database, action_id)
             if told is not None:
                 return told
             _require_unused(database, action_id, assigned=0)
-            shares, rows = self._plan(database, names, overlap, seed, tag)
-            self._add(database, action_id, rows, 1, made_by)
+            if _newest(database) != newest:
+                return None
+            _do(database, action_id, rows, 1, made_by)
             return shares
 
-        return self._connections.write_together(act)
+        while True:
+            # What takes long is worked out while others write; it counts if nobody assigned since.
+            with self._connections.read() as database, database.atomic():
+                told = None if dry_run else _told(database, action_id)
+                newest = _newest(database)
+                free = {} if told else dict(database.execute(_OPEN, [tag, tag]).fetchall())
+            shares, rows = (told, []) if told else _plan(free, names, overlap, seed)
+            if dry_run:
+                return shares
+            done = self._connections.write_together(act)
+            self.finish()
+            if done is not None:
+                return done
 
     def withdraw(self, reviewer: str | None, *, made_by: str, action_id: str) -> int:
         """Takes assignments back, of one reviewer or (None) of all; how many images it was.
@@ -89,23 +105,36 @@ class Assignments(Noun):
         if not made_by.strip() or not action_id.strip():
             raise StoreError("Withdrawing needs the name of who does it and an action_id.")
 
-        def act(database: Database) -> int:
+        def act(database: Database) -> bool:
             _require_unused(database, action_id, assigned=1)
+            if parts.standing(database, [KIND]):
+                return False
             rows = database.execute(
                 "SELECT image_id, reviewer FROM assignments WHERE (? IS NULL OR reviewer = ?)"
                 " AND NOT EXISTS (SELECT 1 FROM assignment_changes WHERE action_id = ?)",
                 [reviewer, reviewer, action_id],
             ).fetchall()
-            self._add(database, action_id, rows, 0, made_by)
-            return int(
-                database.execute(
-                    "SELECT count(DISTINCT image_id) FROM assignment_changes"
-                    " WHERE action_id = ? AND assigned = 0",
-                    [action_id],
-                ).fetchone()[0]
-            )
+            _do(database, action_id, rows, 0, made_by)
+            return True
 
-        return self._connections.write_together(act)
+        done = False
+        while not done:
+            done = self._connections.write_together(act)
+            self.finish()
+        with self._connections.read() as database:
+            found = database.execute(
+                "SELECT count(DISTINCT image_id) FROM assignment_changes"
+                " WHERE action_id = ? AND assigned = 0",
+                [action_id],
+            )
+            return int(found.fetchone()[0])
+
+    def finish(self) -> None:
+        """Does what is left of assigning or withdrawing very many images that was begun."""
+        with self._connections.read() as database:
+            begun = parts.standing(database, [KIND])
+        for action_id in begun:
+            parts.finish(self._connections, action_id, _part)
 
     def of(self, image_id: int) -> list[str]:
         """Whose an image is to judge."""
@@ -164,51 +193,65 @@ class Assignments(Noun):
             for name in sorted(images.keys() | last.keys(), key=str.casefold)
         ]
 
-    def _plan(
-        self, database: Database, names: list[str], overlap: float, seed: int, tag: int | None
-    ) -> tuple[list[Share], list[tuple[int, str]]]:
-        free = dict(database.execute(_OPEN, [tag, tag]).fetchall())
-        if not free:
-            raise StoreError(
-                "No image is left to assign: each that waits for a judgement is somebody's "
-                "already. Withdraw assignments first, or offer candidates for more images."
-            )
-        shared = share(free, names, overlap, seed)
-        rows = [(free[digest], name) for digest, whose in shared.items() for name in whose]
-        return [
-            Share(
-                name,
-                sum(name in whose for whose in shared.values()),
-                sum(name in whose and len(whose) > 1 for whose in shared.values()),
-            )
-            for name in names
-        ], rows
 
-    def _told(self, database: Database, action_id: str) -> list[Share] | None:
-        rows = database.execute(
-            "SELECT reviewer, count(*), sum(image_id IN (SELECT image_id FROM assignment_changes"
-            " WHERE action_id = ? GROUP BY image_id HAVING count(*) > 1))"
-            " FROM assignment_changes WHERE action_id = ? AND assigned = 1 GROUP BY reviewer"
-            " ORDER BY min(id)",
-            [action_id, action_id],
-        ).fetchall()
-        return [Share(*row) for row in rows] or None
-
-    def _add(
-        self,
-        database: Database,
-        action_id: str,
-        rows: list[tuple[int, str]],
-        assigned: int,
-        made_by: str,
-    ) -> None:
-        at = now()
-        database.conn.executemany(
-            "INSERT INTO assignment_changes"
-            " (action_id, image_id, reviewer, assigned, made_by, made_at)"
-            " VALUES (?, ?, ?, ?, ?, ?)",
-            [[action_id, image, name, assigned, made_by, at] for image, name in rows],
+def _plan(
+    free: Mapping[str, int], names: list[str], overlap: float, seed: int
+) -> tuple[list[Share], list[tuple[int, str]]]:
+    """Who gets how many of the images that are free (digest -> id), and the rows that say so."""
+    if not free:
+        raise StoreError(
+            "No image is left to assign: each that waits for a judgement is somebody's "
+            "already. Withdraw assignments first, or offer candidates for more images."
         )
+    shared = share(free, names, overlap, seed)
+    rows = [(free[digest], name) for digest, whose in shared.items() for name in whose]
+    return [
+        Share(
+            name,
+            sum(name in whose for whose in shared.values()),
+            sum(name in whose and len(whose) > 1 for whose in shared.values()),
+        )
+        for name in names
+    ], rows
+
+
+def _told(database: Database, action_id: str) -> list[Share] | None:
+    """What sharing out by this name came to, where it was done."""
+    rows = database.execute(
+        "SELECT reviewer, count(*), sum(image_id IN (SELECT image_id FROM assignment_changes"
+        " WHERE action_id = ? GROUP BY image_id HAVING count(*) > 1))"
+        " FROM assignment_changes WHERE action_id = ? AND assigned = 1 GROUP BY reviewer"
+        " ORDER BY min(id)",
+        [action_id, action_id],
+    ).fetchall()
+    return [Share(*row) for row in rows] or None
+
+
+def _newest(database: Database) -> int:
+    found = database.execute("SELECT ifnull(max(id), 0) FROM assignment_changes")
+    return int(found.fetchone()[0])
+
+
+def _do(
+    database: Database, action_id: str, rows: Sequence[tuple[int, str]], assigned: int, by: str
+) -> None:
+    """Adds the rows of an act, or writes it down where they are too many for one transaction."""
+    what = {"assigned": assigned, "made_by": by, "at": now()}
+    if len(rows) <= parts.PART:
+        _part(database, action_id, what, rows)
+    else:
+        parts.begin(database, KIND, action_id, by, what, dumps(rows))
+
+
+def _part(database: Database, action_id: str, what: dict[str, Any], items: Sequence[Any]) -> None:
+    database.conn.executemany(
+        "INSERT INTO assignment_changes (action_id, image_id, reviewer, assigned, made_by, made_at)"
+        " VALUES (?, ?, ?, ?, ?, ?)",
+        [
+            [action_id, image, name, what["assigned"], what["made_by"], what["at"]]
+            for image, name in items
+        ],
+    )
 
 
 def independent(database: Database, image_id: int, first: str, second: str) -> bool:

@@ -1,10 +1,13 @@
 """Audit: all that was done to an image, and going back to how it was by doing one thing more."""
 
+from types import EllipsisType
+
 from sqlite_utils import Database
 
 from backend.errors import Conflict, StoreError
 from backend.store.events import Event, events_of
 from backend.store.flags import Flags
+from backend.store.newest import require_newest
 from backend.store.rows import Noun, now
 from backend.store.tags import TagEdit, Tags
 
@@ -42,13 +45,16 @@ class Audit(Noun):
         session: str,
         action_id: str,
         client_time: float | None = None,
+        fixed: int | EllipsisType | None = ...,
     ) -> Event:
         """Goes back to what was `before` the event `key`, or to what was `after` it; the new event.
 
         `seen` is the key of the event that is current for the same thing (a mask's verdict, the
         tags, the flag), as the reviewer saw it: where another came since, Conflict says so and
-        nothing changes. What one act did to several masks of the image goes back together. The
-        same action_id reverts once.
+        nothing changes. `fixed` is as for `Decisions.record`: where a verdict that keeps a mask
+        comes back and there is a newer drawn one than the reviewer knew of, NewerMask says so.
+        What one act did to several masks of the image goes back together. The same action_id
+        reverts once.
         """
         if to not in (BEFORE, AFTER):
             raise StoreError(f"A revert goes to what was before or after an event, not {to!r}.")
@@ -92,7 +98,7 @@ class Audit(Noun):
                 )
             else:
                 fields = (action_id, reviewer, session, client_time)
-                _revert_decision(database, image_id, event, to, fields)
+                _revert_decision(database, image_id, event, to, fields, fixed)
             made = _told(database, image_id, action_id, reviewer)
             assert made is not None
             return made
@@ -118,6 +124,7 @@ def _revert_decision(
     event: Event,
     to: str,
     act: tuple[str, str, str, float | None],
+    fixed: int | EllipsisType | None,
 ) -> None:
     """Adds a decision that repeats an earlier one, for every mask of the image in the same act."""
     action_id, reviewer, session, client_time = act
@@ -137,6 +144,8 @@ def _revert_decision(
             # Somebody judged this other mask since; theirs stays.
             continue
         origin, verdict = _origin(database, target)
+        if not number and verdict in ("accept", "fix") and fixed is not ...:
+            require_newest(database, candidate, fixed)
         database.execute(
             "INSERT INTO decisions (action_id, candidate_id, mask_digest, verdict, reviewer,"
             " session, client_time, server_time, supersedes, restores, batch)"

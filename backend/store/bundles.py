@@ -1,25 +1,30 @@
 """What is kept about images, out of one workspace's tables and into another's."""
 
-import json
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from sqlite_utils import Database
 
+from backend.errors import StoreError
+from backend.store.bundle_rows import (
+    CHANGES,
+    DECISIONS,
+    FLAGS,
+    Rows,
+    about,
+    names_of,
+    runs_of,
+)
 from backend.store.candidates import Candidates, CheckedCandidate
 from backend.store.rows import Noun, dumps, marks, now
 from backend.store.scores import give
 
-Rows = list[dict[str, Any]]
-
-_DECISIONS = (
-    "action_id, verdict, reason, reviewer, session, client_time, server_time, supersedes, undoes,"
-    " restores, batch"
-)
-_CHANGES = "before, after, judged, action_id, session, client_time, undoes"
-_FLAGS = "action_id, flagged, note, reviewer, session, client_time, server_time"
 _AT_ONCE = 500
+_IMAGES_AT_ONCE = 50
+"""Entered in one transaction, so that a decision waits for some milliseconds at most."""
+_REST_SECONDS = 0.01
 
 
 @dataclass
@@ -40,10 +45,10 @@ class Bundles(Noun):
         found: dict[str, Rows] = {}
         with self._connections.read() as database, database.atomic():
             for start in range(0, len(images), _AT_ONCE):
-                for name, rows in _about(database, images[start : start + _AT_ONCE]).items():
+                for name, rows in about(database, images[start : start + _AT_ONCE]).items():
                     found.setdefault(name, []).extend(rows)
             runs = {row["run"] for name in ("candidates", "scores") for row in found.get(name, [])}
-            found["runs"] = _runs(database, sorted(runs - {None}))
+            found["runs"] = runs_of(database, sorted(runs - {None}))
         for name in ("candidates", "decisions", "tag_changes"):
             found.get(name, []).sort(key=lambda row: row["id"])
         return found
@@ -56,24 +61,29 @@ class Bundles(Noun):
         masks: Mapping[str, str],
         classes: Mapping[int, int],
     ) -> Adopted:
-        """Enters rows that `gather` gave elsewhere, in one transaction; done twice, it adds none.
+        """Enters rows that `gather` gave elsewhere, all of some images in one transaction; done
+        twice, it adds none, and done again after a kill, the rest.
 
         Images and masks are there already; `masks` are their digests here by those there, `classes`
         likewise. Where people of this workspace decided on a candidate, or changed an image's tags
-        or flag, theirs stays and what came is left out.
+        or flag, theirs stays and what came is left out. Raises StoreError, before anything is
+        entered, where an action of the rows is one about another image here.
         """
         done = Adopted()
         with self._connections.write() as database:
-            ids = _image_ids(database, [row["digest"] for row in tables["images"]])
+            _require_own_actions(database, tables)
             runs = {row["id"]: _run(database, row, origin, done) for row in tables["runs"]}
-            candidates = self._candidates(database, tables["candidates"], ids, runs, masks, done)
-            for row in tables["scores"]:
-                if row["candidate"] in candidates:
-                    run = runs.get(row["run"])
-                    give(database, candidates[row["candidate"]], run, row["scores"], row["added"])
-            _decisions(database, tables["decisions"], candidates, masks, done)
-            _tags(database, tables, ids, classes, origin, done)
-            _flags(database, tables["flags"], ids, done)
+        for part in _parts(tables):
+            with self._connections.write() as database:
+                ids = _image_ids(database, [row["digest"] for row in part["images"]])
+                candidates = self._candidates(database, part["candidates"], ids, runs, masks, done)
+                for row in part["scores"]:
+                    one, run = candidates[row["candidate"]], runs.get(row["run"])
+                    give(database, one, run, row["scores"], row["added"])
+                _decisions(database, part["decisions"], candidates, masks, done)
+                _tags(database, part, ids, classes, origin, done)
+                _flags(database, part["flags"], ids, done)
+            time.sleep(_REST_SECONDS)
         return done
 
     def _candidates(
@@ -100,90 +110,47 @@ class Bundles(Noun):
         return ids
 
 
-def _about(database: Database, digests: Sequence[str]) -> dict[str, Rows]:
-    some = marks(len(digests))
-    images = database.execute(
-        "SELECT id, name, digest, truth_digest, source, added FROM images"
-        f" WHERE digest IN ({some}) ORDER BY id",
-        list(digests),
-    ).fetchall()
-    digest_of = {row[0]: row[2] for row in images}
-    ids = [*digest_of]
-    among = marks(len(ids))
-    tags: dict[int, list[int]] = {}
-    for image, tag in database.execute(
-        f"SELECT image_id, class_id FROM image_tags WHERE image_id IN ({among}) ORDER BY 1, 2", ids
-    ):
-        tags.setdefault(image, []).append(tag)
-    candidates = [
-        dict(zip(("id", "image", "run", "method", "mask", "parent", "added"), row, strict=True))
-        for row in database.execute(
-            "SELECT id, image_id, run_id, method, digest, parent_id, added FROM candidates"
-            f" WHERE image_id IN ({among}) ORDER BY id",
-            ids,
-        )
+def _parts(tables: Mapping[str, Rows]) -> list[dict[str, Rows]]:
+    """The tables of some images at a time: no row names one of another image."""
+    part_of = {row["digest"]: at // _IMAGES_AT_ONCE for at, row in enumerate(tables["images"])}
+    image_of = {row["id"]: row["image"] for row in tables["candidates"]}
+    names = [name for name in tables if name != "runs"]
+    parts: list[dict[str, Rows]] = [
+        {name: [] for name in names} for _ in range(max(part_of.values(), default=-1) + 1)
     ]
-    offered = f"SELECT id FROM candidates WHERE image_id IN ({among})"
-    return {
-        "images": [
-            {"name": name, "digest": digest, "truth": truth, "tags": tags.get(id, [])}
-            | {"source": source, "added": added}
-            for id, name, digest, truth, source, added in images
-        ],
-        "candidates": [row | {"image": digest_of[row["image"]]} for row in candidates],
-        "scores": [
-            {"candidate": candidate, "run": run, "scores": json.loads(scores), "added": added}
-            for candidate, run, scores, added in database.execute(
-                "SELECT candidate_id, run_id, scores, added FROM candidate_scores"
-                f" WHERE candidate_id IN ({offered}) ORDER BY id",
-                ids,
-            )
-        ],
-        "decisions": [
-            dict(zip(("id", "candidate", "mask", *_names(_DECISIONS)), row, strict=True))
-            for row in database.execute(
-                f"SELECT id, candidate_id, mask_digest, {_DECISIONS} FROM decisions"
-                f" WHERE candidate_id IN ({offered}) ORDER BY id",
-                ids,
-            )
-        ],
-        "tag_changes": [
-            _change(dict(zip(("id", "image", "by", "at", *_names(_CHANGES)), row, strict=True)))
-            | {"image": digest_of[row[1]]}
-            for row in database.execute(
-                f"SELECT id, image_id, changed_by, changed_at, {_CHANGES} FROM tag_changes"
-                f" WHERE image_id IN ({among}) ORDER BY id",
-                ids,
-            )
-        ],
-        "flags": [
-            dict(zip(("image", *_names(_FLAGS)), row, strict=True)) | {"image": digest_of[row[0]]}
-            for row in database.execute(
-                f"SELECT image_id, {_FLAGS} FROM flags WHERE image_id IN ({among}) ORDER BY id", ids
-            )
-        ],
-    }
+    for name in names:
+        for row in tables[name]:
+            image = row["digest"] if name == "images" else row.get("image")
+            parts[part_of[image or image_of[row["candidate"]]]][name].append(row)
+    return parts
 
 
-def _names(columns: str) -> list[str]:
-    return columns.split(", ")
-
-
-def _change(row: dict[str, Any]) -> dict[str, Any]:
-    return row | {key: json.loads(row[key]) for key in ("before", "after", "judged")}
-
-
-def _runs(database: Database, ids: Sequence[int]) -> Rows:
-    rows = database.execute(
-        "SELECT id, name, recipe, config, created, finished, metrics FROM runs"
-        f" WHERE id IN ({marks(len(ids))}) ORDER BY id",
-        list(ids),
+def _require_own_actions(database: Database, tables: Mapping[str, Rows]) -> None:
+    image_of = {row["id"]: row["image"] for row in tables["candidates"]}
+    told = {row["action_id"]: image_of[row["candidate"]] for row in tables["decisions"]}
+    queries = (
+        (
+            "SELECT action_id, images.digest FROM decisions JOIN candidates"
+            " ON candidates.id = candidate_id JOIN images ON images.id = image_id",
+            told,
+        ),
+        (
+            "SELECT action_id, images.digest FROM flags JOIN images ON images.id = image_id",
+            {row["action_id"]: row["image"] for row in tables["flags"]},
+        ),
     )
-    return [
-        {"id": id, "name": name, "recipe": recipe, "config": json.loads(config)}
-        | {"created": created, "finished": finished, "metrics": json.loads(metrics)}
-        for id, name, recipe, config, created, finished, metrics in rows
-    ]
+    for query, images in queries:
+        actions = [*images]
+        for start in range(0, len(actions), _AT_ONCE):
+            some = actions[start : start + _AT_ONCE]
+            for action, digest in database.execute(
+                f"{query} WHERE action_id IN ({marks(len(some))})", some
+            ):
+                if images[action] != digest:
+                    raise StoreError(
+                        f"The bundle has the action {action[:40]!r}, which is about another image "
+                        "here, so that nothing of what it says was brought in."
+                    )
 
 
 def _image_ids(database: Database, digests: Sequence[str]) -> dict[str, int]:
@@ -251,9 +218,9 @@ def _decisions(
                 continue
             values = row | {key: ids.get(row[key]) for key in ("supersedes", "undoes", "restores")}
             ids[row["id"]] = database.execute(
-                f"INSERT INTO decisions (candidate_id, mask_digest, {_DECISIONS})"
-                f" VALUES ({marks(2 + len(_names(_DECISIONS)))})",
-                [candidate, masks[row["mask"]], *(values[name] for name in _names(_DECISIONS))],
+                f"INSERT INTO decisions (candidate_id, mask_digest, {DECISIONS})"
+                f" VALUES ({marks(2 + len(names_of(DECISIONS)))})",
+                [candidate, masks[row["mask"]], *(values[name] for name in names_of(DECISIONS))],
             ).lastrowid
             done.new["decisions"] = done.new.get("decisions", 0) + 1
 
@@ -285,9 +252,9 @@ def _tags(
             values = row | {key: dumps(sorted(each)) for key, each in lists.items()}
             values["undoes"] = ids.get(row["undoes"])
             ids[row["id"]] = database.execute(
-                f"INSERT INTO tag_changes (image_id, changed_by, changed_at, {_CHANGES})"
-                f" VALUES ({marks(3 + len(_names(_CHANGES)))})",
-                [image, row["by"], row["at"], *(values[name] for name in _names(_CHANGES))],
+                f"INSERT INTO tag_changes (image_id, changed_by, changed_at, {CHANGES})"
+                f" VALUES ({marks(3 + len(names_of(CHANGES)))})",
+                [image, row["by"], row["at"], *(values[name] for name in names_of(CHANGES))],
             ).lastrowid
             after = sorted(lists["after"])
         if after != tags:
@@ -313,9 +280,9 @@ def _flags(database: Database, rows: Rows, images: Mapping[str, int], done: Adop
             kept.add(image)
             continue
         new = database.execute(
-            f"INSERT OR IGNORE INTO flags (image_id, {_FLAGS})"
-            f" VALUES ({marks(1 + len(_names(_FLAGS)))})",
-            [image, *(row[name] for name in _names(_FLAGS))],
+            f"INSERT OR IGNORE INTO flags (image_id, {FLAGS})"
+            f" VALUES ({marks(1 + len(names_of(FLAGS)))})",
+            [image, *(row[name] for name in names_of(FLAGS))],
         ).rowcount
         done.new["flags"] = done.new.get("flags", 0) + new
     done.kept_flags = len(kept)

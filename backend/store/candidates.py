@@ -227,10 +227,12 @@ class Candidates(Noun):
         with self._connections.read() as database:
             return int(database.execute("SELECT count(*) FROM candidates").fetchone()[0])
 
-    def row(self, id: int) -> QueueRow:
-        """One candidate as the queue shows it, whatever its verdict; StoreError without."""
+    def row(self, id: int, seen_by: str | None = None) -> QueueRow:
+        """One candidate as the queue shows it, whatever its verdict; StoreError without. `seen_by`
+        as in `choices`.
+        """
         with self._connections.read() as database:
-            rows = rows_of(database, [id], Order())
+            rows = rows_of(database, [id], Order(), seen_by)
         if not rows:
             raise StoreError(f"There is no candidate {id} in this workspace.")
         return rows[0]

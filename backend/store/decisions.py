@@ -213,11 +213,14 @@ class Decisions(Noun):
             return int(found.fetchone()[0])
 
     def times(self, reviewer: str, limit: int = 200) -> list[float]:
-        """When a reviewer gave the latest verdicts one by one, the newest first; server's time."""
+        """When a reviewer gave the latest verdicts one by one, the newest first; server's time.
+
+        A fix is one of them: of its two rows the one that is named by the act. Whole sets are none.
+        """
         with self._connections.read() as database:
             rows = database.execute(
                 "SELECT server_time FROM decisions WHERE reviewer = ? AND undoes IS NULL"
-                " AND batch IS NULL ORDER BY id DESC LIMIT ?",
+                " AND (batch IS NULL OR batch = action_id) ORDER BY id DESC LIMIT ?",
                 [reviewer, limit],
             )
             return [at for (at,) in rows]

@@ -10,9 +10,10 @@ from backend.errors import NewerMask, StoreError
 from backend.labels import decode_labels
 from backend.store.assignments import independent
 from backend.store.candidates import Candidate, Candidates
-from backend.store.decisions import Decision, Decisions, require_newest
+from backend.store.decisions import Decision, Decisions
 from backend.store.events import DRAWN
 from backend.store.leases import require_free
+from backend.store.newest import drawn_by, require_newest
 from backend.store.rows import Noun
 
 
@@ -108,12 +109,9 @@ def _require_seen(database: Database, parent: Candidate, fixed: int | None, revi
     try:
         require_newest(database, parent.id, fixed)
     except NewerMask as newer:
-        author = database.execute(
-            "SELECT reviewer FROM decisions WHERE id ="
-            " (SELECT decision_id FROM candidates WHERE id = ?)",
-            [newer.candidate],
-        ).fetchone()
-        if author[0] == reviewer or not independent(database, parent.image_id, reviewer, author[0]):
+        author = drawn_by(database, newer.candidate)
+        blind = author and independent(database, parent.image_id, reviewer, author)
+        if author == reviewer or not blind:
             raise
 
 

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sqlite_utils import Database
@@ -103,7 +103,9 @@ class Images(Noun):
 
         `into` a batch, the files are stored when that ends; `enter` what was checked after it.
         """
-        return check_image(into or self._files, name, data, truth, self._class_ids())
+        # Which classes there are is asked for masks alone: thousands of images come without.
+        class_ids = set() if truth is None else self._class_ids()
+        return check_image(into or self._files, name, data, truth, class_ids)
 
     def enter(
         self, checked: Iterable[tuple[CheckedImage, Iterable[int]]], *, source: str
@@ -242,31 +244,27 @@ class Images(Noun):
         known = self._one(database, "digest = ?", checked.digest)
         truth = checked.truth_digest
         if known is None:
+            name, added = _free_name(database, checked.name), now()
+            size = checked.width, checked.height
             id = database.execute(
                 "INSERT INTO images (name, digest, width, height, source, truth_digest, added,"
                 " phash) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                [
-                    _free_name(database, checked.name),
-                    checked.digest,
-                    checked.width,
-                    checked.height,
-                    source,
-                    truth,
-                    now(),
-                    checked.phash,
-                ],
+                [name, checked.digest, *size, source, truth, added, checked.phash],
             ).lastrowid
             assert id is not None
+            image = Image(id, name, checked.digest, *size, (), truth, source, added)
         else:
-            id = known.id
-            note_copy(database, id, known.name, image_name(checked.name), source)
+            image = known
+            note_copy(database, image.id, known.name, image_name(checked.name), source)
             if known.truth_digest is None and truth is not None:
-                database.execute("UPDATE images SET truth_digest = ? WHERE id = ?", [truth, id])
+                database.execute(
+                    "UPDATE images SET truth_digest = ? WHERE id = ?", [truth, image.id]
+                )
+                image = replace(image, truth_digest=truth)
         wanted = tuple(sorted(set(tags)))
-        if wanted and (known is None or not known.tags):
-            self._replace_tags(database, id, (), wanted, source)
-        image = self._one(database, "id = ?", id)
-        assert image is not None
+        if wanted and not image.tags:
+            self._replace_tags(database, image.id, (), wanted, source)
+            image = replace(image, tags=wanted)
         return Added(image, new=known is None)
 
     def _class_ids(self) -> set[int]:

@@ -11,6 +11,13 @@ from backend.store.rows import marks
 DECIDING = ("accept", "fix")
 """Verdicts that settle what an image's mask is."""
 
+GIVEN_AT = (
+    "ifnull((SELECT CASE WHEN d.undoes IS NULL THEN d.id ELSE d.restores END"
+    " FROM decisions AS d WHERE d.id = candidates.decision_id), 0)"
+)
+"""When a candidate's verdict was given, by its number in the log. To undo something else does not
+give it anew: what was decided about another mask of the image since goes on to count."""
+
 
 @dataclass(frozen=True)
 class Offered:
@@ -37,7 +44,7 @@ def candidates_offered(database: Database, verdicts: Sequence[str]) -> dict[str,
     rows = database.execute(
         "WITH RECURSIVE ranked AS ("
         f" SELECT id, image_id, {asked} AS asked, row_number() OVER (PARTITION BY image_id ORDER BY"
-        f" {asked} DESC, CASE WHEN {asked} THEN ifnull(decision_id, 0) END DESC,"
+        f" {asked} DESC, CASE WHEN {asked} THEN {GIVEN_AT} END DESC,"
         " verdict IN ('undecided', 'skip') DESC, id DESC) AS place"
         f" FROM candidates WHERE parent_id IS NULL OR {asked}"
         "), drawn (first, id) AS ("

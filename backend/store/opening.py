@@ -15,10 +15,12 @@ from backend.store.agreement import Agreement
 from backend.store.artifacts import Artifacts
 from backend.store.assignments import Assignments
 from backend.store.audit import Audit
+from backend.store.batches import settle
 from backend.store.bundles import Bundles
 from backend.store.candidates import Candidates
 from backend.store.classes import Classes
 from backend.store.connection import Connections, explain
+from backend.store.copying import copy_whole, unwritten
 from backend.store.decisions import Decisions
 from backend.store.doubles import Doubles
 from backend.store.files import FileStore, sync_folder
@@ -89,9 +91,9 @@ class Store:
         try:
             destination.parent.mkdir(parents=True, exist_ok=True)
             with self.connections.read() as database:
-                _copy_whole(database.conn, self.path, destination)
+                copy_whole(database.conn, self.path, destination)
         except OSError as error:
-            raise _unwritten(destination, error) from error
+            raise unwritten(destination, error) from error
         return destination
 
     def check(self) -> list[str]:
@@ -172,7 +174,7 @@ def open_store(path: Path, files_root: Path, read_only: bool = False) -> Store:
     connections = Connections(path, read_only=read_only, version=SCHEMA_VERSION)
     files = FileStore(files_root, read_only=read_only)
     files.sweep()
-    return Store(
+    store = Store(
         path=path,
         read_only=read_only,
         connections=connections,
@@ -199,6 +201,12 @@ def open_store(path: Path, files_root: Path, read_only: bool = False) -> Store:
         doubles=Doubles(connections, files),
         bundles=Bundles(connections, files),
     )
+    if not read_only:
+        # What a killed program had begun counts already; here the rest of it is done.
+        settle(connections)
+        store.tags.finish()
+        store.assignments.finish()
+    return store
 
 
 def inspect(path: Path) -> int:
@@ -257,13 +265,6 @@ def _accept(path: Path, version: int, application: int) -> None:
         )
 
 
-def _unwritten(destination: Path, error: OSError) -> StoreError:
-    return StoreError(
-        f"The backup {destination} could not be written ({error.strerror or error}). Make room "
-        "there or choose another place."
-    )
-
-
 def _upgrade(path: Path) -> None:
     """Backs an older database up beside itself, then runs the migrations it lacks.
 
@@ -314,34 +315,11 @@ def _keep(path: Path, kept: Path) -> None:
     # The connection that holds the lock cannot be copied from, another one can.
     reading = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
     try:
-        _copy_whole(reading, path, kept)
+        copy_whole(reading, path, kept)
     except OSError as error:
-        raise _unwritten(kept, error) from error
+        raise unwritten(kept, error) from error
     finally:
         reading.close()
-
-
-def _copy_whole(connection: sqlite3.Connection, path: Path, destination: Path) -> None:
-    """Copies the database at `path` to a partial name, checks and syncs it, and renames it."""
-    partial = destination.with_name(f".{destination.name}.{os.getpid()}.partial")
-    try:
-        copy = sqlite3.connect(partial)
-        try:
-            connection.backup(copy)
-            copy.execute("PRAGMA journal_mode = DELETE")
-            found = copy.execute("PRAGMA quick_check(1)").fetchone()[0]
-        finally:
-            copy.close()
-        if found != "ok":
-            raise StoreError(f"The backup of {path} is not whole ({found}); none is kept.")
-        # What is kept from the machine's other accounts is kept from them in the copy, too.
-        partial.chmod(path.stat().st_mode & 0o777)
-        with partial.open("rb+") as file:
-            os.fsync(file.fileno())
-        partial.replace(destination)
-        sync_folder(destination.parent)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def _migrate(connection: sqlite3.Connection) -> None:

@@ -123,7 +123,7 @@ def rows_of(
 ) -> list[QueueRow]:
     """These candidates as the queue shows them, in any order; unknown ids are left out.
 
-    `seen_by` a reviewer, verdicts are this one's own.
+    `seen_by` a reviewer, verdicts are this one's own, and no number speaks of what others drew.
     """
     verdict, values = verdict_seen_by(seen_by)
     rows = database.execute(
@@ -131,20 +131,33 @@ def rows_of(
         " images.truth_digest, images.flagged, c.digest, c.run_id, c.method, c.scores, c.score,"
         f" c.apart, c.parent_id, {verdict}, coalesce(restored.reviewer, decided.reviewer), c.added,"
         " (SELECT group_concat(class_id) FROM image_tags WHERE image_id = c.image_id),"
-        " (SELECT count(*) FROM candidates AS s WHERE s.image_id = c.image_id),"
+        " (SELECT count(*) FROM candidates AS s WHERE s.image_id = c.image_id"
+        f"  {_shown_to(seen_by, 's')}),"
         " (SELECT max(f.id) FROM candidates AS f WHERE f.image_id = c.image_id"
-        "  AND f.verdict = 'fix' AND f.parent_id IS NOT NULL),"
+        "  AND f.verdict IN ('fix', 'accept') AND f.parent_id IS NOT NULL"
+        f"  {_shown_to(seen_by, 'f')}),"
         " images.loss, runs.name"
         " FROM candidates AS c JOIN images ON images.id = c.image_id"
         " LEFT JOIN runs ON runs.id = images.loss_run"
         " LEFT JOIN decisions AS decided ON decided.id = c.decision_id"
         " LEFT JOIN decisions AS restored ON restored.id = decided.restores"
         f" WHERE c.id IN ({marks(len(ids))})",
-        [*values, *ids],
+        # Whoever sees verdicts of their own is named there and in what is shown to them.
+        [*values, *values, *values, *ids],
     ).fetchall()
     references = references_of(database, {row[0]: row[1] for row in rows})
     rare = rarity(database) if order.name == "rarity" else Rarity(())
     return [_row(row, references.get(row[0]), order, rare, seen_by) for row in rows]
+
+
+def _shown_to(reviewer: str | None, table: str) -> str:
+    """Leaves out what others drew, where a reviewer is to judge without a hint."""
+    if reviewer is None:
+        return ""
+    return (
+        f"AND ({table}.parent_id IS NULL OR EXISTS (SELECT 1 FROM decisions AS d"
+        f" WHERE d.candidate_id = {table}.id AND +d.reviewer = ? AND +d.undoes IS NULL))"
+    )
 
 
 def _row(

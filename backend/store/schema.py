@@ -327,6 +327,10 @@ ALTER TABLE decisions ADD COLUMN batch TEXT
 
 CREATE INDEX decisions_by_batch ON decisions (batch, id) WHERE batch IS NOT NULL
 
+DROP INDEX candidates_by_verdict
+
+CREATE INDEX candidates_by_verdict ON candidates (verdict, id, shuffle, image_id)
+
 CREATE TABLE unsettled (
     batch TEXT PRIMARY KEY,
     reached INTEGER NOT NULL DEFAULT 0
@@ -365,6 +369,15 @@ END
 CREATE TRIGGER tag_changes_are_never_deleted BEFORE DELETE ON tag_changes BEGIN
     SELECT RAISE(ABORT, 'changes of tags are never deleted, only added to');
 END
+
+CREATE TABLE begun_acts (
+    action_id TEXT NOT NULL UNIQUE,
+    kind TEXT NOT NULL,
+    begun_by TEXT NOT NULL,
+    what TEXT NOT NULL,
+    items TEXT NOT NULL,
+    reached INTEGER NOT NULL DEFAULT 0
+)
 
 ALTER TABLE snapshots ADD COLUMN kind TEXT NOT NULL DEFAULT ''
 

@@ -4,7 +4,7 @@ import hashlib
 import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from itertools import combinations
+from itertools import cycle
 
 from backend.errors import StoreError
 
@@ -17,19 +17,16 @@ def share(
     """Who judges which image (by digest): `overlap`, 0..1, of them go to two, the rest to one.
 
     Every pair of reviewers gets equally many in common, every reviewer equally many in all, give or
-    take one. It hangs on seed, digests and names alone: the same everywhere, whatever came first.
+    take one (two at most where every image goes to two). It hangs on seed, digests and names alone:
+    the same everywhere, whatever came first.
     """
     order = sorted(
         digests, key=lambda digest: hashlib.sha256(f"{seed}\n{digest}".encode()).digest()
     )
     common = math.floor(overlap * len(order) + 0.5)
-    pairs = list(combinations(reviewers, 2))
-    together: Counter[tuple[str, str]] = Counter()
     load: Counter[str] = Counter()
     shared: dict[str, tuple[str, ...]] = {}
-    for digest in order[:common]:
-        pair = min(pairs, key=lambda pair: (together[pair], load[pair[0]] + load[pair[1]]))
-        together[pair] += 1
+    for digest, pair in zip(order[:common], cycle(_pairs(reviewers)), strict=False):
         load.update(pair)
         shared[digest] = pair
     for digest in order[common:]:
@@ -37,6 +34,21 @@ def share(
         load[one] += 1
         shared[digest] = (one,)
     return shared
+
+
+def _pairs(reviewers: Sequence[str]) -> list[tuple[str, str]]:
+    """Every pair once, as a tournament is drawn up: each is in one of every few pairs in a row."""
+    places: list[int | None] = list(range(len(reviewers)))
+    # One pauses in each round where they are an odd number.
+    places += [None] * (len(places) % 2)
+    half = len(places) // 2
+    found = []
+    for _ in places[1:]:
+        for one, other in zip(places[:half], places[: half - 1 : -1], strict=True):
+            if one is not None and other is not None:
+                found.append((reviewers[min(one, other)], reviewers[max(one, other)]))
+        places = [places[0], places[-1], *places[1:-1]]
+    return found
 
 
 def checked_names(reviewers: Sequence[str], overlap: float) -> list[str]:

@@ -13,9 +13,10 @@ from typing import Any
 from sqlite_utils import Database
 
 from backend.errors import DataError, StoreError
+from backend.store.batches import require_settled
 from backend.store.connection import Connections
 from backend.store.files import FileStore, sync_folder, write_durably
-from backend.store.offered import Offered, candidates_offered
+from backend.store.offered import GIVEN_AT, Offered, candidates_offered
 from backend.store.queue import VERDICTS
 from backend.store.rows import Noun, dumps, marks, now
 from backend.store.tag_log import EVERY, before, last_change, net_changes
@@ -63,7 +64,8 @@ class Snapshots(Noun):
         with each image the mask that was offered for it and its scores. The same content gives the
         snapshot that is there, whatever its name. The manifest says whose tags have changed since
         the snapshot before (those of all images do not count).
-        Raises StoreError where there is nothing, and for a name that is empty or too long.
+        Raises StoreError where there is nothing, and for a name that is empty or too long,
+        StoreUnavailable in the seconds in which a whole set is being decided on.
         """
         if not name.strip() or len(name) > LONGEST_NAME:
             raise StoreError(
@@ -80,6 +82,7 @@ class Snapshots(Noun):
         self._connections.require_writable()
         # One moment of the database is read, and written down without holding up the reviewers.
         with self._connections.read() as database, database.atomic():
+            require_settled(database)
             rows = _chosen(database, verdicts, include, with_undecided)
             offered = candidates_offered(database, verdicts) if with_undecided else {}
             if include == "decided":
@@ -281,7 +284,8 @@ def _meant(candidate: dict[str, Any] | None) -> list[Any]:
 def _tags_since(
     database: Database, digest: str, seen: int, images: set[str]
 ) -> dict[str, Any] | None:
-    """Which of these images' tags changed since the snapshot before; None for the first one.
+    """Which of these images' tags changed since the snapshot before, and which image has none left
+    and is not among these for it; None for the first one.
 
     A set that was frozen before has changed since the snapshot before its first freezing.
     """
@@ -290,7 +294,8 @@ def _tags_since(
         return None
     known = database.execute("SELECT tags_seen FROM snapshots WHERE digest = ?", [digest])
     upto = (known.fetchone() or [seen])[0]
-    net = [each for each in net_changes(database, earlier.mark, upto) if each.image in images]
+    changes = net_changes(database, earlier.mark, upto)
+    net = [each for each in changes if each.image in images]
     return {
         "snapshot": earlier.digest,
         "name": earlier.name,
@@ -300,6 +305,7 @@ def _tags_since(
             for each in net
             if not each.first
         ],
+        "untagged": [each.image for each in changes if not each.after and each.image not in images],
     }
 
 
@@ -318,7 +324,7 @@ def _chosen(
     return database.execute(
         "WITH decided AS ("
         " SELECT image_id, digest, verdict, row_number() OVER"
-        " (PARTITION BY image_id ORDER BY ifnull(decision_id, 0) DESC, id DESC) AS place"
+        f" (PARTITION BY image_id ORDER BY {GIVEN_AT} DESC, id DESC) AS place"
         f" FROM candidates WHERE verdict IN ({marks(len(verdicts))})"
         ") SELECT images.name, images.digest, images.truth_digest, decided.digest, decided.verdict,"
         " (SELECT group_concat(class_id) FROM image_tags WHERE image_id = images.id) AS tags"

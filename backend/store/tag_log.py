@@ -55,21 +55,22 @@ def net_changes(database: Database, after: int, upto: int | None = None) -> list
 
     What was changed and changed back is no change.
     """
+    # Lists are written sorted and compact: the same tags are the same text.
     rows = database.execute(
-        "SELECT c.image_id, images.name, c.before, c.after, c.changed_by,"
-        " EXISTS (SELECT 1 FROM tag_changes AS e WHERE e.image_id = c.image_id AND e.id <= ?)"
-        " FROM tag_changes AS c JOIN images ON images.id = c.image_id"
-        " WHERE c.id > ? AND (? IS NULL OR c.id <= ?) ORDER BY c.id",
+        "SELECT f.image_id, images.name, f.before, l.after, l.changed_by,"
+        " EXISTS (SELECT 1 FROM tag_changes AS e WHERE e.image_id = f.image_id AND e.id <= ?)"
+        " FROM (SELECT min(id) AS first, max(id) AS last FROM tag_changes"
+        " WHERE id > ? AND (? IS NULL OR id <= ?) GROUP BY image_id) AS net"
+        " JOIN tag_changes AS f ON f.id = net.first JOIN tag_changes AS l ON l.id = net.last"
+        " JOIN images ON images.id = f.image_id WHERE f.before != l.after ORDER BY images.name",
         [after, after, upto, upto],
     )
-    found: dict[int, NetChange] = {}
-    for image, name, before, now, by, known in rows:
-        earlier = found.get(image)
-        was = earlier.before if earlier else tuple(json.loads(before))
-        first = earlier.first if earlier else not known and not was
-        found[image] = NetChange(image, name, was, tuple(json.loads(now)), by, first)
-    changed = (each for each in found.values() if each.before != each.after)
-    return sorted(changed, key=lambda each: each.image)
+    found = []
+    for image, name, was, now, by, known in rows:
+        before = tuple(json.loads(was))
+        first = not known and not before
+        found.append(NetChange(image, name, before, tuple(json.loads(now)), by, first))
+    return found
 
 
 _TOLD = (
@@ -82,8 +83,8 @@ _TOLD = (
 def since(database: Database, digest: str | None = None) -> Since | None:
     """The snapshot of this digest; else that of the latest training, else the latest frozen one.
 
-    None where there is none. Those made only to look at images do not count. Raises StoreError for
-    an unknown digest.
+    None where there is none. Those made only to look at images do not count, nor does a training
+    that did not come to its end. Raises StoreError for an unknown digest.
     """
     if digest is not None:
         row = database.execute(
@@ -95,7 +96,7 @@ def since(database: Database, digest: str | None = None) -> Since | None:
     row = database.execute(
         f"SELECT {_TOLD}, jobs.id, jobs.recipe FROM jobs"
         " JOIN snapshots AS s ON s.digest = jobs.snapshot"
-        " WHERE jobs.started_at IS NOT NULL"
+        " WHERE jobs.started_at IS NOT NULL AND jobs.state NOT IN ('failed', 'cancelled', 'lost')"
         f" AND jobs.recipe NOT IN ({marks(len(MEASURING))}) ORDER BY jobs.id DESC LIMIT 1",
         list(MEASURING),
     ).fetchone()

@@ -1,6 +1,5 @@
 """Which images the Tags tab lists, and in which order."""
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -87,16 +86,17 @@ class Questions:
 
 def questions(database: Database, least: float = LEAST, most: float = MOST) -> Questions:
     """What is still to be answered."""
-    found = {
-        show: database.execute(
-            f"SELECT s.class_id, s.image_id FROM {which}", {"least": least, "most": most}
+    by_class: dict[str, dict[int, int]] = {}
+    images: dict[str, int] = {}
+    for show, which in _FOUND.items():
+        rows = database.execute(
+            f"WITH found AS MATERIALIZED (SELECT s.class_id, s.image_id FROM {which})"
+            " SELECT class_id, count(*) FROM found GROUP BY class_id"
+            " UNION ALL SELECT NULL, count(DISTINCT image_id) FROM found",
+            {"least": least, "most": most},
         ).fetchall()
-        for show, which in _FOUND.items()
-    }
-    suggested, doubted = found["suggested"], found["doubted"]
+        images[show] = int(rows[-1][1])
+        by_class[show] = dict(rows[:-1])
     return Questions(
-        dict(Counter(tag for tag, _ in suggested)),
-        dict(Counter(tag for tag, _ in doubted)),
-        len({image for _, image in suggested}),
-        len({image for _, image in doubted}),
+        by_class["suggested"], by_class["doubted"], images["suggested"], images["doubted"]
     )

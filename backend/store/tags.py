@@ -1,20 +1,22 @@
 """Changing the tags of many images in one act, and taking such acts back."""
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from sqlite_utils import Database
 
 from backend.errors import StoreError
-from backend.store.rows import Noun, dumps, now
+from backend.store import parts, tag_rows
+from backend.store.rows import Noun, dumps
 from backend.store.tag_log import NetChange, Since, net_changes, since
+from backend.store.tag_rows import Act, Ids
 from backend.store.tag_views import TagView, listed
 
 MOST_IMAGES = 50_000
-"""Images that one act may change: a second of the database's time."""
+"""Images that one act may change: some seconds, in which others are held up for a part each."""
+
+CHANGE, UNDO = "tags", "tags undone"
 
 
 @dataclass(frozen=True)
@@ -60,27 +62,27 @@ class Tags(Noun):
         """
         _named(reviewer, action_id)
         asked = _asked(edits)
+        ids = dumps(list(asked))
+        mine = Act(action_id, reviewer, session, client_time)
 
-        def act(database: Database) -> TagAct:
+        def act(database: Database) -> TagAct | None:
             told = _told(database, action_id)
-            if told is not None:
-                same = told.undoes is None and set(told.images) <= asked.keys()
-                if not same or _author(database, action_id) != reviewer:
+            by = _author(database, action_id)
+            if told is not None or by is not None:
+                same = told is None or (told.undoes is None and set(told.images) <= asked.keys())
+                if not same or by != reviewer:
                     raise _reused(action_id)
-                return told
-            ids = dumps(list(asked))
+                return None if parts.begun_by(database, action_id) else told
             _require_known(database, asked, ids)
-            before = _tags(database, ids)
-            questions = _open_questions(database, ids, dumps(sorted(_classes(asked))))
-            rows = []
-            for image, (add, remove) in asked.items():
-                was = before.get(image, frozenset())
-                will = (was | add) - remove
-                if will != was or (add | remove) & questions.get(image, frozenset()):
-                    rows.append(_Row(image, was, will, add | remove))
-            return _write(database, rows, reviewer, session, action_id, client_time)
+            if len(asked) > parts.PART:
+                what, items = _written_down(mine, asked)
+                parts.begin(database, CHANGE, action_id, reviewer, what, items)
+                return None
+            rows = tag_rows.changed(database, asked)
+            tag_rows.write(database, rows, mine)
+            return _done(mine, rows)
 
-        return self._connections.write_together(act)
+        return self._connections.write_together(act) or self._to_its_end(action_id)
 
     def undo(
         self, reviewer: str, session: str, action_id: str, client_time: float | None = None
@@ -92,24 +94,52 @@ class Tags(Noun):
         """
         _named(reviewer, action_id)
 
-        def act(database: Database) -> TagAct | None:
+        mine = Act(action_id, reviewer, session, client_time)
+
+        def act(database: Database) -> TagAct | _Unfinished | None:
             told = _told(database, action_id)
-            if told is not None:
-                if told.undoes is None or _author(database, action_id) != reviewer:
+            by = _author(database, action_id)
+            if told is not None or by is not None:
+                if by != reviewer or (told is not None and told.undoes is None):
                     raise _reused(action_id)
-                return told
-            last = _last_act(database, reviewer)
+                return _Unfinished() if parts.begun_by(database, action_id) else told
+            if parts.standing(database, (CHANGE, UNDO), reviewer):
+                return _Unfinished()
+            # To look for it can take long, where many acts were undone already.
+            last = seen[1] if _newest(database, reviewer) == seen[0] else _last(database, reviewer)
             if last is None:
                 return None
-            rows = _taken_back(database, last, reviewer)
-            return _write(database, rows, reviewer, session, action_id, client_time, last)
+            found = database.execute(
+                "SELECT id FROM tag_changes WHERE action_id = ? ORDER BY id", [last]
+            )
+            changes = [id for (id,) in found]
+            if len(changes) > parts.PART:
+                what = asdict(mine) | {"undoes": last}
+                parts.begin(database, UNDO, action_id, reviewer, what, dumps(changes))
+                return _Unfinished()
+            rows = tag_rows.taken_back(database, changes, reviewer)
+            tag_rows.write(database, rows, mine)
+            return _done(mine, rows, last)
 
-        return self._connections.write_together(act)
+        while True:
+            with self._connections.read() as database, database.atomic():
+                seen = _newest(database, reviewer), _last(database, reviewer)
+            done = self._connections.write_together(act)
+            if not isinstance(done, _Unfinished):
+                return done
+            self.finish(reviewer)
 
-    def last_act(self, reviewer: str) -> str | None:
-        """The act that `undo` would take back."""
+    def finish(self, reviewer: str | None = None) -> None:
+        """Does what is left of large acts, one person's or (None) everybody's, that were begun."""
         with self._connections.read() as database:
-            return _last_act(database, reviewer)
+            begun = parts.standing(database, (CHANGE, UNDO), reviewer)
+        for action_id in begun:
+            parts.finish(self._connections, action_id, _part)
+
+    def _to_its_end(self, action_id: str) -> TagAct:
+        parts.finish(self._connections, action_id, _part)
+        with self._connections.read() as database:
+            return _told(database, action_id) or TagAct(action_id, (), 0)
 
     def listed(self, view: TagView) -> list[int]:
         """The ids of the images of a view, in its order."""
@@ -134,16 +164,35 @@ class Tags(Noun):
             return net_changes(database, start.mark)
 
 
-@dataclass(frozen=True)
-class _Row:
-    image: int
-    before: frozenset[int]
-    after: frozenset[int]
-    judged: frozenset[int]
-    undoes: int | None = None
+class _Unfinished:
+    """There is a large act to be done to its end first."""
 
 
-def _asked(edits: Iterable[TagEdit]) -> dict[int, tuple[frozenset[int], frozenset[int]]]:
+def _part(database: Database, action_id: str, what: dict[str, Any], items: Sequence[Any]) -> None:
+    """Some images of a large act: [image, number of its edit] each, or rows to be taken back."""
+    mine = Act(action_id, what["reviewer"], what["session"], what["client_time"])
+    if "undoes" in what:
+        rows = tag_rows.taken_back(database, items, mine.reviewer)
+    else:
+        edits = [(frozenset(add), frozenset(remove)) for add, remove in what["edits"]]
+        rows = tag_rows.changed(database, {image: edits[number] for image, number in items})
+    tag_rows.write(database, rows, mine)
+
+
+def _written_down(act: Act, asked: Mapping[int, tuple[Ids, Ids]]) -> tuple[dict[str, Any], str]:
+    """What `_part` needs to know of a change, and its items as JSON."""
+    numbers = {edit: number for number, edit in enumerate(dict.fromkeys(asked.values()))}
+    edits = [[sorted(add), sorted(remove)] for add, remove in numbers]
+    items = dumps([[image, numbers[edit]] for image, edit in asked.items()])
+    return asdict(act) | {"edits": edits}, items
+
+
+def _done(act: Act, rows: Sequence[tag_rows.Row], undoes: str | None = None) -> TagAct:
+    changed = sum(row.before != row.after for row in rows)
+    return TagAct(act.action_id, tuple(row.image for row in rows), changed, undoes)
+
+
+def _asked(edits: Iterable[TagEdit]) -> dict[int, tuple[Ids, Ids]]:
     """What each image is given and what is taken from it."""
     given: dict[int, tuple[set[int], set[int]]] = {}
     for edit in edits:
@@ -161,9 +210,7 @@ def _asked(edits: Iterable[TagEdit]) -> dict[int, tuple[frozenset[int], frozense
     return {image: (frozenset(add), frozenset(take)) for image, (add, take) in given.items()}
 
 
-def _require_known(
-    database: Database, asked: Mapping[int, tuple[frozenset[int], frozenset[int]]], ids: str
-) -> None:
+def _require_known(database: Database, asked: Mapping[int, tuple[Ids, Ids]], ids: str) -> None:
     there = database.execute(
         "SELECT count(*) FROM images WHERE id IN (SELECT value FROM json_each(?))", [ids]
     ).fetchone()[0]
@@ -172,105 +219,12 @@ def _require_known(
             f"{len(asked) - there} of these images are not in this workspace. Reload the page."
         )
     classes = {id for (id,) in database.execute("SELECT id FROM classes")}
-    named = _classes(asked)
+    named = {tag for both in set(asked.values()) for each in both for tag in each}
     if named - classes:
         raise StoreError(
             f"There is no class {', '.join(map(str, sorted(named - classes)))} in this workspace; "
             "add the class first, then tag images with it."
         )
-
-
-def _tags(database: Database, ids: str) -> dict[int, frozenset[int]]:
-    rows = database.execute(
-        "SELECT image_id, class_id FROM image_tags"
-        " WHERE image_id IN (SELECT value FROM json_each(?))",
-        [ids],
-    )
-    return _by_image(rows)
-
-
-def _classes(asked: Mapping[int, tuple[frozenset[int], frozenset[int]]]) -> set[int]:
-    return {id for both in set(asked.values()) for each in both for id in each}
-
-
-def _open_questions(database: Database, ids: str, classes: str) -> dict[int, frozenset[int]]:
-    """Those of these classes that the classifier said something about and nobody has answered."""
-    rows = database.execute(
-        "SELECT image_id, class_id FROM tag_suggestions"
-        " WHERE judged IS NULL AND image_id IN (SELECT value FROM json_each(?))"
-        " AND class_id IN (SELECT value FROM json_each(?))",
-        [ids, classes],
-    )
-    return _by_image(rows)
-
-
-def _by_image(rows: Iterable[tuple[Any, ...]]) -> dict[int, frozenset[int]]:
-    found: dict[int, set[int]] = {}
-    for image, each in rows:
-        found.setdefault(image, set()).add(each)
-    return {image: frozenset(ids) for image, ids in found.items()}
-
-
-def _taken_back(database: Database, action: str, reviewer: str) -> list[_Row]:
-    """The rows that undo an act, without what others said since."""
-    mine = database.execute(
-        "SELECT id, image_id, before, after, judged FROM tag_changes WHERE action_id = ?"
-        " ORDER BY id",
-        [action],
-    ).fetchall()
-    current = _tags(database, dumps([row[1] for row in mine]))
-    others = _by_image(
-        database.execute(
-            "SELECT later.image_id, said.value FROM tag_changes AS mine"
-            " JOIN tag_changes AS later ON later.image_id = mine.image_id AND later.id > mine.id,"
-            " json_each(later.judged) AS said"
-            " WHERE mine.action_id = ? AND later.changed_by != ? AND later.undoes IS NULL"
-            " AND NOT EXISTS (SELECT 1 FROM tag_changes AS u WHERE u.undoes = later.id)",
-            [action, reviewer],
-        )
-    )
-    rows = []
-    for id, image, before, after, judged in mine:
-        was, became = frozenset(json.loads(before)), frozenset(json.loads(after))
-        theirs = others.get(image, frozenset())
-        now_has = current.get(image, frozenset())
-        will = (now_has - ((became - was) - theirs)) | ((was - became) - theirs)
-        rows.append(_Row(image, now_has, will, frozenset(json.loads(judged)), undoes=id))
-    return rows
-
-
-def _write(
-    database: Database,
-    rows: Sequence[_Row],
-    reviewer: str,
-    session: str,
-    action_id: str,
-    client_time: float | None,
-    undone: str | None = None,
-) -> TagAct:
-    gone = [(row.image, tag) for row in rows for tag in sorted(row.before - row.after)]
-    come = [(row.image, tag) for row in rows for tag in sorted(row.after - row.before)]
-    database.conn.executemany("DELETE FROM image_tags WHERE image_id = ? AND class_id = ?", gone)
-    database.conn.executemany("INSERT INTO image_tags VALUES (?, ?)", come)
-    at = now()
-    database.conn.executemany(
-        "INSERT INTO tag_changes (image_id, before, after, changed_by, changed_at, action_id,"
-        " session, client_time, judged, undoes) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (
-            [
-                row.image, _listed(row.before), _listed(row.after), reviewer, at,
-                action_id, session, client_time, _listed(row.judged), row.undoes,
-            ]
-            for row in rows
-        ),
-    )  # fmt: skip
-    changed = sum(row.before != row.after for row in rows)
-    return TagAct(action_id, tuple(row.image for row in rows), changed, undone)
-
-
-@lru_cache(maxsize=4096)
-def _listed(ids: frozenset[int]) -> str:
-    return dumps(sorted(ids))
 
 
 def _told(database: Database, action_id: str) -> TagAct | None:
@@ -286,14 +240,24 @@ def _told(database: Database, action_id: str) -> TagAct | None:
     return TagAct(action_id, tuple(row[0] for row in rows), sum(r[1] for r in rows), rows[0][2])
 
 
-def _author(database: Database, action_id: str) -> str:
+def _author(database: Database, action_id: str) -> str | None:
+    """Whose act of this name it is that was begun or done; None where there is none."""
     row = database.execute(
         "SELECT changed_by FROM tag_changes WHERE action_id = ? LIMIT 1", [action_id]
-    )
-    return str(row.fetchone()[0])
+    ).fetchone()
+    return parts.begun_by(database, action_id) if row is None else str(row[0])
 
 
-def _last_act(database: Database, reviewer: str) -> str | None:
+def _newest(database: Database, reviewer: str) -> int | None:
+    """The number of a person's latest row: while it is the same, so is their last act."""
+    row = database.execute(
+        "SELECT max(id) FROM tag_changes WHERE changed_by = ? AND action_id IS NOT NULL",
+        [reviewer],
+    ).fetchone()
+    return None if row[0] is None else int(row[0])
+
+
+def _last(database: Database, reviewer: str) -> str | None:
     row = database.execute(
         "SELECT action_id FROM tag_changes AS c WHERE changed_by = ? AND action_id IS NOT NULL"
         " AND undoes IS NULL"

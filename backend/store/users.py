@@ -1,5 +1,6 @@
 """The people who may log in, what each may do, and what is kept of their passwords."""
 
+import hashlib
 import unicodedata
 from contextlib import suppress
 from dataclasses import dataclass
@@ -11,8 +12,8 @@ from backend.errors import DataError, StoreError
 from backend.store.rows import Noun, now
 
 ROLES = ("viewer", "reviewer", "trainer")
-"""From the least to the most: a viewer looks, a reviewer decides, tags and mends, a trainer also
-brings data in, adds classes, freezes snapshots and runs jobs."""
+"""From the least to the most: a viewer looks, a reviewer decides, tags, adds classes and mends, a
+trainer also brings data in, shares work out, freezes snapshots and runs jobs."""
 
 LONGEST_NAME = 64
 _COLUMNS = "name, role, created, disabled"
@@ -71,7 +72,7 @@ class Users(Noun):
         secret = _secret(name, password)
         with self._connections.write() as database:
             for (taken,) in database.execute("SELECT name FROM users"):
-                if _seen_as(taken) == _seen_as(name):
+                if seen_as(taken) == seen_as(name):
                     raise StoreError(
                         f"There is a user {taken!r} already. Choose another name, or change that "
                         "one with `python -m backend users password` or `role`."
@@ -89,6 +90,28 @@ class Users(Noun):
         secret = _secret(user.name, password)
         return self._change(user, "secret = ?", secret)
 
+    def change_password(self, name: str, old: str, new: str) -> User | None:
+        """Gives a user who knows the old password another one, and ends every login that was made
+        with the old one; None where it is not the old one. Raises DataError as `set_password`.
+        """
+        user = self.get(name)
+        with self._connections.read() as database:
+            (was,) = database.execute(
+                "SELECT secret FROM users WHERE name = ?", [user.name]
+            ).fetchone()
+        if not passwords.fits(old, was):
+            return None
+        secret = _secret(user.name, new)
+        with self._connections.write() as database:
+            # Of somebody who was given another one or was shut out meanwhile, that stays.
+            changed = database.execute(
+                "UPDATE users SET secret = ? WHERE name = ? AND secret = ? AND disabled IS NULL",
+                [secret, user.name, was],
+            ).rowcount
+            if changed:
+                database.execute("DELETE FROM logins WHERE user = ?", [user.name])
+        return user if changed else None
+
     def set_role(self, name: str, role: str) -> User:
         """Gives a user another role, from their next request on."""
         _require_role(role)
@@ -105,6 +128,14 @@ class Users(Noun):
     def enable(self, name: str) -> User:
         """Lets a user in again, with the password they had."""
         return self._change(self.get(name), "disabled = ?", None)
+
+    def seal(self, name: str) -> str:
+        """Another word after each change of a user's password; it tells nothing of either."""
+        with self._connections.read() as database:
+            row = database.execute(
+                "SELECT secret FROM users WHERE name = ?", [_clean(name)]
+            ).fetchone()
+        return hashlib.sha256(row[0].encode()).hexdigest() if row else ""
 
     def check(self, name: str, password: str) -> User | None:
         """The user whose password this is, or None; as slow for a name that nobody has."""
@@ -146,9 +177,9 @@ def _clean(name: str) -> str:
     return unicodedata.normalize("NFC", " ".join(name.split()))
 
 
-def _seen_as(name: str) -> str:
-    """What a name is to the eye: `Ana`, `ana` and `ａｎａ` are one."""
-    return unicodedata.normalize("NFKC", name).casefold()
+def seen_as(name: str) -> str:
+    """What a name is to the eye: `Ana`, ` ana` and `ａｎａ` are one, and no two users."""
+    return unicodedata.normalize("NFKC", _clean(name)).casefold()
 
 
 def _require_role(role: str) -> None:

@@ -46,7 +46,8 @@ class Report:
 
     def fail(self, sentence: str) -> None:
         """Why it cannot go on: said last, however much was said before."""
-        self.said = [each for each in self.said if each != sentence][: MOST_SAID - 1] + [sentence]
+        before = [each for each in self.said if each != sentence]
+        self.said = [*before[: MOST_SAID - 1], sentence]
 
     def __call__(self, done: int, total: int) -> None:
         """Tells of progress, and keeps it where the last time is a while ago."""

@@ -12,6 +12,7 @@ import pytest
 from backend.errors import DataError, TagmaskError
 from backend.images import encode_png
 from backend.labels import encode_labels
+from backend.store import bundles
 from backend.transfers import begin_export, begin_import, run_export, run_import
 from backend.workspace import Workspace
 
@@ -228,6 +229,8 @@ def without(name: str) -> Callable[[dict[str, bytes]], None]:
         row("decisions", server_time=float("inf")),
         row("decisions", server_time=10**40),
         row("decisions", reviewer=["ada"]),
+        row("decisions", action_id="2"),
+        row("flags", action_id=7),
         row("decisions", verdict="whatever"),
         row("decisions", reason="x" * 100_000),
         row("candidates", image="0" * 64),
@@ -265,6 +268,58 @@ def test_a_bundle_that_is_not_whole_leaves_no_row_of_anybodys_word(
         assert workspace.store.candidates.count() == 0
         assert workspace.store.check() == []
         assert workspace.store.transfers.latest()[0].state == "failed"
+
+
+def test_a_drawn_mask_of_another_image_is_no_parent(bundle: Path, tmp_path: Path) -> None:
+    def change(files: dict[str, bytes]) -> None:
+        rows = json.loads(files["all/candidates.json"])
+        rows[-1]["parent"] = rows[0]["id"]
+        files["all/candidates.json"] = json.dumps(rows).encode()
+
+    root = tmp_path / "second"
+    Workspace.create(root, "Second").close()
+    with pytest.raises(TagmaskError, match="drawn from"):
+        bring_in(root, tampered(bundle, change))
+
+
+def test_an_action_that_is_about_another_image_here_is_refused_before_anything_comes_in(
+    bundle: Path, tmp_path: Path
+) -> None:
+    root = tmp_path / "second"
+    with Workspace.create(root, "Second", ["cat", "dog"]) as workspace:
+        store = workspace.store
+        image = store.images.add("mine", photo(50), source="test", tags=[2]).image
+        mine = store.candidates.add(image.id, None, "dcsp", labels(1, 2, 255))
+        store.decisions.record(
+            mine, store.candidates.get(mine).digest, "reject",
+            reviewer="cleo", session="s", action_id="4",
+        )  # fmt: skip
+    with pytest.raises(TagmaskError, match="about another image here"):
+        bring_in(root, bundle)
+    with Workspace.open(root) as workspace:
+        assert (workspace.store.candidates.count(), workspace.store.decisions.count()) == (1, 1)
+
+
+def test_a_large_bundle_comes_in_by_parts_and_goes_on_after_a_kill(
+    first: Path, bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An image a transaction; what follows the first never comes, as where it is killed."""
+    monkeypatch.setattr(bundles, "_IMAGES_AT_ONCE", 1)
+    root = tmp_path / "second"
+    Workspace.create(root, "Second").close()
+    with monkeypatch.context() as killed:
+        killed.setattr(bundles.time, "sleep", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            bring_in(root, bundle)
+    with Workspace.open(root) as workspace:
+        assert 0 < workspace.store.candidates.count() < 5
+    _, said = bring_in(root, bundle)
+    assert told(root) == told(first)
+    assert not any("stands" in each for each in said)
+
+
+def interrupted(_: float) -> None:
+    raise KeyboardInterrupt
 
 
 def test_a_manifest_that_lies_is_not_put_back(bundle: Path, tmp_path: Path) -> None:

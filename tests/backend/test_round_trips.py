@@ -1,6 +1,7 @@
 """What leaves a workspace and comes into another one is the same: photographs, names, tags, masks,
 classes, and in a bundle every decision."""
 
+import json
 import zipfile
 from pathlib import Path
 
@@ -11,19 +12,23 @@ from backend.exchange.sources import open_source
 from backend.images import encode_png, read_image
 from backend.intake import take_in_source
 from backend.labels import decode_labels, encode_labels
+from backend.store.candidates import Candidate
 from backend.transfers import begin_export, begin_import, run_export, run_import
 from backend.workspace import Workspace
 
 FORMATS = ("voc", "coco", "label-studio", "cvat")
 COUNT = 40
+ALL = COUNT + 2
+ODD = "unter/Größe 日本 & <x>.png"
 
 Kept = dict[str, tuple[str, tuple[str, ...], bytes]]
 
 
 @pytest.fixture(scope="module")
 def first(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Forty MSRC photographs with their masks (255 in each) accepted, one of them a PNG, one mask
-    with a tag that it does not show, one all background; the snapshot "all"."""
+    """Forty MSRC photographs with their masks (255 in each) accepted; one PNG with tags whose mask
+    is all background; one of an odd name whose mask has holes, islands in them and a class that is
+    no tag. Ten have a second candidate, which was rejected. The snapshot "all"."""
     root = tmp_path_factory.mktemp("first") / "ws"
     source = open_source(shared_data / "msrc", "fit")
     source = source.only(
@@ -37,16 +42,40 @@ def first(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         store.images.set_tags(image.id, [12, 15], "ada")
         labels = _plain(image.height, image.width)
         store.candidates.add(image.id, None, "given", labels)
+        other = encode_png(read_image(source.items[1].image)[::2, ::2])
+        image = store.images.add(ODD, other, source="test", tags=[12]).image
+        store.candidates.add(image.id, None, "given", _holed(image.height, image.width))
         for number, row in enumerate(store.candidates.queue(limit=500).rows):
             store.decisions.record(
                 row.id, row.digest, "accept", reviewer="ada", session="s", action_id=f"a{number}"
             )
+        for image in store.images.page(limit=10).rows:
+            second = store.candidates.add(
+                image.id, None, "seenet", _holed(image.height, image.width), {"SC": 0.25}
+            )
+            store.decisions.record(
+                second, store.candidates.get(second).digest, "reject", reviewer="ben",
+                session="t", action_id=f"r{image.id}", reason="holes",
+            )  # fmt: skip
         store.snapshots.freeze("all", "ada")
     return root
 
 
 def _plain(height: int, width: int) -> bytes:
     return encode_labels(np.zeros((height, width), np.uint8))
+
+
+def _holed(height: int, width: int) -> bytes:
+    """A block with holes, in one of them an island and a void pixel; corners, a void edge."""
+    labels = np.zeros((height, width), np.uint8)
+    labels[5:60, 10:90] = 12
+    labels[20:50, 20:70] = 0
+    labels[30:40, 30:50] = 3
+    labels[34, 40] = 255
+    labels[7, 11] = 0
+    labels[0, 0] = labels[-1, -1] = 17
+    labels[-1, :9] = 255
+    return encode_labels(labels)
 
 
 def kept(root: Path, method: str) -> Kept:
@@ -61,6 +90,11 @@ def kept(root: Path, method: str) -> Kept:
             tags = tuple(names[tag] for tag in image.tags)
             found[image.name] = (image.digest, tags, pixels(workspace, masks[0].digest))
         return found
+
+
+def given(workspace: Workspace, image: int) -> Candidate:
+    (found,) = [c for c in workspace.store.candidates.of_image(image) if c.method == "given"]
+    return found
 
 
 def pixels(workspace: Workspace, digest: str) -> bytes:
@@ -94,7 +128,7 @@ def test_a_round_trip_through_another_program_loses_nothing(
 ) -> None:
     out = exported(first, format, tmp_path / ("out.zip" if form == "zip" else "out"))
     counts = imported(tmp_path / "second", out, as_candidates="back")
-    assert (counts["new"], counts["candidates"]) == (COUNT + 1, COUNT + 1)
+    assert (counts["new"], counts["candidates"]) == (ALL, ALL)
     assert kept(tmp_path / "second", "back") == kept(first, "given")
     assert classes(tmp_path / "second") == classes(first)
 
@@ -104,7 +138,7 @@ def test_masks_may_come_back_as_the_truth(first: Path, tmp_path: Path, format: s
     imported(tmp_path / "second", exported(first, format, tmp_path / "out.zip"), truth=True)
     with Workspace.open(first) as one, Workspace.open(tmp_path / "second") as other:
         for image in one.store.images.page(limit=1000).rows:
-            (candidate,) = one.store.candidates.of_image(image.id)
+            candidate = given(one, image.id)
             back = other.store.images.by_name(image.name)
             assert back is not None
             assert back.truth_digest is not None
@@ -147,16 +181,50 @@ def test_a_round_trip_through_classes_of_other_ids_keeps_names_and_pixels(
         for each in one.store.classes.all():
             table[each.id] = own[each.name]
         for image in one.store.images.page(limit=1000).rows:
-            (given,) = one.store.candidates.of_image(image.id)
+            first_one = given(one, image.id)
             copy = other.store.images.by_digest(image.digest)
             assert copy is not None
             (again,) = other.store.candidates.of_image(copy.id)
-            was = table[decode_labels(one.store.files.read(given.digest))]
+            was = table[decode_labels(one.store.files.read(first_one.digest))]
             assert (decode_labels(other.store.files.read(again.digest)) == was).all()
 
 
 def _ids(root: Path) -> list[tuple[int, str]]:
     return list(classes(root).items())
+
+
+def test_things_and_stuff_in_two_files_of_coco_come_back_as_one_mask(
+    first: Path, tmp_path: Path
+) -> None:
+    """As COCO itself is given out: `instances_*` and `stuff_*`, polygons apart."""
+    out = exported(first, "coco", tmp_path / "out")
+    whole = json.loads((out / "annotations" / "instances_all.json").read_bytes())
+    for place, kind in enumerate(("instances", "stuff")):
+        part = [each for each in whole["annotations"] if each["category_id"] % 2 == place]
+        text = json.dumps({**whole, "annotations": part})
+        (out / "annotations" / f"{kind}_all.json").write_text(text)
+    imported(tmp_path / "second", out, as_candidates="back")
+    assert kept(tmp_path / "second", "back") == kept(first, "given")
+
+
+def test_a_bundle_of_photographs_brings_every_candidate_and_decision(
+    first: Path, tmp_path: Path
+) -> None:
+    counts = imported(tmp_path / "second", exported(first, "bundle", tmp_path / "all.zip"))
+    assert (counts["new"], counts["candidates"], counts["decisions"]) == (ALL, ALL + 10, ALL + 10)
+    assert kept(tmp_path / "second", "given") == kept(first, "given")
+    assert rows(tmp_path / "second") == rows(first)
+
+
+def rows(root: Path) -> list[tuple]:
+    """Every decision with the name and the mask that it was about."""
+    with Workspace.open(root) as workspace, workspace.store.connections.read() as database:
+        return database.execute(
+            "SELECT images.name, method, mask_digest, decisions.verdict, reason, reviewer, session,"
+            " action_id, server_time FROM decisions JOIN candidates"
+            " ON candidates.id = candidate_id JOIN images ON images.id = image_id"
+            " ORDER BY action_id"
+        ).fetchall()
 
 
 def test_a_zip_says_what_it_is(first: Path, tmp_path: Path) -> None:

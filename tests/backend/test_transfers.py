@@ -30,6 +30,7 @@ from backend.transfers import (
     run_export,
     run_import,
 )
+from backend.transfers.reporting import Report
 from backend.workspace import Workspace
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -170,18 +171,24 @@ def test_a_zip_is_unpacked_once_and_taken_away_at_the_end(
 
 
 def test_a_zip_that_was_killed_while_it_was_unpacked_goes_on_with_what_is_whole(
-    workspace: Path, photos: Path, tmp_path: Path
+    workspace: Path, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     packed = Path(shutil.make_archive(str(tmp_path / "set"), "zip", photos))
-    process = started("import", workspace, packed)
-    seen = waited_for(workspace, lambda each: each.counts.get("unpacked", 0) > 0)
+    child = os.fork()
+    if child == 0:
+        monkeypatch.setattr(
+            Report, "unpacked", lambda self, members, of: members == 400 and os._exit(9)
+        )
+        with Workspace.open(workspace) as store:
+            run_import(store, begin_import(store, packed, "ada").id)
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
+    with Workspace.open(workspace, read_only=True) as store:
+        (seen,) = store.store.transfers.latest()
     unpacked = place_of(workspace, seen.id) / "unpacked"
-    while len(list(unpacked.rglob("*.jpg"))) < 20:
-        time.sleep(0.002)
-    process.kill()
-    process.wait()
     written = sorted(unpacked.rglob("*.jpg"), key=lambda path: path.stat().st_mtime_ns)
     whole, torn = written[0], written[1]
+    assert 390 < len(written) < 400
     assert whole.read_bytes() == (photos / whole.name).read_bytes()
     before = whole.stat().st_mtime_ns
     torn.write_bytes(torn.read_bytes()[:-9])

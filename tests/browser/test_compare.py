@@ -141,7 +141,12 @@ def test_a_link_to_a_comparison_opened_anew_shows_the_same(
     opened(page, app.url, "&a=run:2&b=run:1&sort=change&pick=scene_3")
     for key in ("ArrowRight", "ArrowRight", "t", "+"):
         page.locator("body").press(key)
-    until(page, "location.hash.includes('camera=1.50') && location.hash.includes('outlines=truth')")
+    page.get_by_role("slider", name="Mask opacity").fill("0.3")
+    until(
+        page,
+        "['camera=1.50', 'outlines=truth', 'masks=0.3']"
+        ".every(part => location.hash.includes(part))",
+    )
     link, seen = page.url, pixels(page, f"{ROOT} .cp-canvas")
     context = browser.new_context(viewport={"width": 1440, "height": 900})
     other = context.new_page()
@@ -154,6 +159,7 @@ def test_a_link_to_a_comparison_opened_anew_shows_the_same(
     assert other.get_by_role("combobox", name="Side A").input_value() == "run:2"
     assert other.get_by_role("combobox", name="Order of the images").input_value() == "change"
     assert other.get_by_role("button", name="Truth").get_attribute("aria-pressed") == "true"
+    assert other.get_by_role("slider", name="Mask opacity").input_value() == "0.3"
     other.wait_for_timeout(300)
     assert pixels(other, f"{ROOT} .cp-canvas") == seen
     context.close()
@@ -192,6 +198,49 @@ def test_a_link_to_an_inspection_opened_anew_shows_the_same(
     # What the link showed is not kept as this browser's own choice.
     assert "magma" not in (other.evaluate("localStorage.getItem('tagmask.view')") or "")
     context.close()
+
+
+def tab_of(page: Any) -> str:
+    return page.locator('[role="tab"][aria-selected="true"]').inner_text().strip()
+
+
+def on(page: Any, tab: str) -> None:
+    until(
+        page,
+        "tab => document.querySelector('[role=tab][aria-selected=true]')?.textContent.trim()"
+        " === tab",
+        tab,
+    )
+
+
+def test_a_link_opens_its_own_tab_in_a_page_that_shows_another(page: Any, app: Any) -> None:
+    opened(page, app.url)
+    # As a link is that was made before the tab stood in it: no tab is the first one.
+    page.evaluate("location.hash = 'image=scene_2'")
+    on(page, "Inspect")
+    until(page, "document.querySelector('.tmv-image-name').textContent === 'scene_2'")
+    until(page, "location.hash.includes('tab=inspect') && location.hash.includes('layers=')")
+    link = page.evaluate("location.hash")
+    page.evaluate("location.hash = 'tab=compare&a=run:2&b=run:1&pick=scene_3'")
+    on(page, "Compare")
+    until(page, f"document.querySelector('{ROOT}').dataset.shown === 'scene_3'")
+    # Inspect leaves an address alone that is another tab's.
+    page.wait_for_timeout(600)
+    assert "tab=compare" in page.url
+    page.evaluate("link => { location.hash = link; }", link)
+    on(page, "Inspect")
+    until(page, "document.querySelector('.tmv-image-name').textContent === 'scene_2'")
+
+
+def test_an_image_of_the_data_tab_is_looked_at_in_inspect(page: Any, app: Any) -> None:
+    page.goto("about:blank")
+    page.goto(f"{app.url}/#tab=data")
+    page.get_by_role("button", name="scene_6", exact=True).click(timeout=TIMEOUT)
+    on(page, "Inspect")
+    until(page, "document.querySelector('.tmv-image-name').textContent === 'scene_6'")
+    page.wait_for_timeout(300)
+    assert tab_of(page) == "Inspect"
+    assert "tab=inspect" in page.url
 
 
 def test_a_figure_is_drawn_and_saved_from_the_tab(page: Any, app: Any, tmp_path: Path) -> None:

@@ -311,6 +311,40 @@ def test_keys_rest_in_fields_and_on_other_tabs(curate: Any, app: Any) -> None:
     assert new_decisions(app) == []
 
 
+def test_every_key_of_the_map_rests_in_fields_and_on_hidden_tabs(curate: Any, app: Any) -> None:
+    keys = curate.evaluate(
+        "async () => (await import('/tagmask/static/curate/actions.js'))"
+        ".ACTIONS.flatMap((action) => action.keys)"
+    )
+    assert {"a", "x", "e", "f", "z", " ", "h", "o", "?", "1", "9"} <= set(keys)
+    state = """() => [document.querySelector("#tm-curate").dataset.shown,
+      document.querySelector("#tm-curate").dataset.editing ?? null,
+      document.querySelectorAll("dialog[open]").length,
+      document.querySelector("#tm-curate .cu-tools input").value,
+      ...[...document.querySelectorAll("#tm-curate .cu-tools [aria-pressed]")]
+        .map((button) => button.getAttribute("aria-pressed"))]"""
+    before = curate.evaluate(state)
+    flags = rows(app, "SELECT count(*) FROM flags")
+    field = curate.locator(ROOT).get_by_role("searchbox", name="Part of the image's name")
+    field.focus()
+    for key in keys:
+        curate.keyboard.press(key)
+        # Emptied before the queue asks for what was typed: the row in view must not go away.
+        field.fill("")
+    assert curate.evaluate(state) == before
+    field.blur()
+    for tab in ("Data", "Train"):
+        curate.get_by_role("tab", name=tab, exact=True).click()
+        curate.locator(f"#tm-{tab.lower()}").wait_for(timeout=TIMEOUT)
+        curate.evaluate("document.activeElement.blur()")
+        for key in keys:
+            curate.keyboard.press(key)
+    assert curate.evaluate(state) == before
+    curate.wait_for_timeout(300)
+    assert new_decisions(app) == []
+    assert rows(app, "SELECT count(*) FROM flags") == flags
+
+
 def test_filters_narrow_the_queue(curate: Any, app: Any) -> None:
     def choose(label: str, value: str) -> None:
         curate.locator(ROOT).get_by_role("combobox", name=label).select_option(value)

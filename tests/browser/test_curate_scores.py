@@ -108,9 +108,11 @@ def look_at(page: Any, candidate: int) -> None:
 
 
 def pixels(page: Any, colour: str) -> int:
-    """How many pixels of the canvas have a hue: "blue" or "orange"."""
+    """How many pixels of the canvas are "blue" or "orange", or have the colour of a "class"."""
     return page.evaluate(
-        """colour => {
+        """async colour => {
+          const setup = await fetch("/tagmask/api/curate/setup").then((found) => found.json());
+          const classes = new Set(setup.classes.map((each) => parseInt(each.colour.slice(1), 16)));
           const canvas = document.querySelector("#tm-curate canvas");
           const data = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
           let found = 0;
@@ -119,7 +121,8 @@ def pixels(page: Any, colour: str) -> int:
             if (a !== 255) continue;
             const blue = Math.abs(r - 0) < 3 && Math.abs(g - 114) < 3 && Math.abs(b - 178) < 3;
             const orange = Math.abs(r - 230) < 3 && Math.abs(g - 159) < 3 && Math.abs(b) < 3;
-            if (colour === "blue" ? blue : orange) found += 1;
+            const named = classes.has((r << 16) | (g << 8) | b);
+            if ({ blue, orange, class: named }[colour]) found += 1;
           }
           return found;
         }""",
@@ -360,6 +363,14 @@ def test_the_reference_and_where_it_disagrees_are_layers_with_a_legend(
     assert alone > 0
     assert pixels(curate, "orange") == 0
     assert "Reference" in legend.inner_text()
+    # The mask that is judged stays in sight as an outline, and goes with it when it is hidden.
+    assert "Outline of the mask" in legend.inner_text()
+    outlined = pixels(curate, "class")
+    curate.keyboard.press("h")
+    assert pixels(curate, "class") < outlined / 4
+    assert pixels(curate, "blue") == 0
+    curate.keyboard.press("h")
+    assert (pixels(curate, "class"), pixels(curate, "blue")) == (outlined, alone)
     curate.keyboard.press("d")
     assert disagreement.get_attribute("aria-pressed") == "true"
     # A mask that was moved has as much on its one side as its reference on the other.

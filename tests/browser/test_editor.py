@@ -196,6 +196,25 @@ def test_the_editor_has_the_keys_to_itself(desk: Desk, app: Any) -> None:
     larger = int(size.inner_text().split()[0])
     desk.press("[", "[")
     assert int(size.inner_text().split()[0]) < was < larger
+    opacity = page.locator(".ed-head").get_by_role("slider", name="Mask opacity")
+    faint = float(opacity.input_value())
+    desk.press("+", "=")
+    assert float(opacity.input_value()) == pytest.approx(faint + 0.1)
+    desk.press("-", "-")
+    assert float(opacity.input_value()) == pytest.approx(faint)
+    # Backspace takes the last corner back, Z too; Escape drops them all and the editor stays.
+    corners = page.locator(".ed-poly circle")
+    desk.press("p")
+    for place in ((20.5, 20.5), (60.5, 20.5), (60.5, 60.5), (20.5, 60.5)):
+        desk.click(*place)
+    assert corners.count() == 4
+    desk.press("Backspace")
+    assert corners.count() == 3
+    desk.press("z")
+    assert corners.count() == 2
+    desk.press("Escape")
+    assert corners.count() == 0
+    desk.press("b")
     desk.press("a", "x", "ArrowRight", "d", "r")
     # Whoever asks for a class means to paint with it.
     desk.press("e", "1")

@@ -17,8 +17,8 @@ PASSWORD = "correct horse battery"
 
 @pytest.fixture(scope="module")
 def people(app: Any) -> Any:
-    """The app with a viewer and a reviewer, made by the command while it runs."""
-    for name, role in (("Rita Sol", "reviewer"), ("vera", "viewer")):
+    """The app with viewers and a reviewer, made by the command while it runs."""
+    for name, role in (("Rita Sol", "reviewer"), ("vera", "viewer"), ("nina", "viewer")):
         command = [sys.executable, "-m", "backend", "users", "add", str(app.workspace), name]
         done = subprocess.run(
             [*command, "--role", role], input=PASSWORD, cwd=ROOT, text=True, capture_output=True,
@@ -154,6 +154,49 @@ def test_a_viewer_is_offered_no_decision_and_logs_out(visit: Any, people: Any) -
     tab.wait_for_url("**/tagmask/login**", timeout=TIMEOUT)
     tab.goto(people.url)
     assert "/tagmask/login" in tab.url
+
+
+def test_a_reviewer_is_told_which_role_the_rest_takes(visit: Any) -> None:
+    tab = visit()
+    enter(tab, "rita sol")
+    takes = "This takes the role trainer; you are logged in as a reviewer."
+    tab.locator("#tm-inspect .tmv-images").wait_for(timeout=TIMEOUT)
+    assert tab.locator("#tm-inspect .tmv-drop").count() == 0
+    for name, selector in (
+        ("Train", "#tm-train .tr-go"),
+        ("Train", "#tm-train .tr-freeze-go"),
+        ("Data", "#tm-data form button[type=submit]:has-text('Freeze')"),
+    ):
+        tab.get_by_role("tab", name=name, exact=True).click()
+        off = tab.locator(f"{selector}[title='{takes}']")
+        off.wait_for(timeout=TIMEOUT)
+        assert off.is_disabled()
+    assert tab.locator("#tm-data .da-drop").get_attribute("title") == takes
+    # What is a reviewer's is offered.
+    assert tab.get_by_label("Name of a new class").first.is_enabled()
+
+
+def test_somebody_changes_their_password(visit: Any) -> None:
+    tab = visit()
+    enter(tab, "nina")
+    tab.get_by_role("button", name="Change your password").click(timeout=TIMEOUT)
+    dialog = tab.get_by_role("dialog", name="Change your password")
+    go = dialog.get_by_role("button", name="Change password")
+    dialog.get_by_label("Password until now").fill("wrong password")
+    dialog.get_by_label("New password", exact=True).fill("a staple of another kind")
+    dialog.get_by_label("New password once more").fill("a staple of another kine")
+    go.click()
+    dialog.get_by_text("not the same both times").wait_for()
+    dialog.get_by_label("New password once more").fill("a staple of another kind")
+    go.click()
+    dialog.get_by_text("The old password is not right").wait_for(timeout=TIMEOUT)
+    dialog.get_by_label("Password until now").fill(PASSWORD)
+    tab.keyboard.press("Enter")
+    tab.get_by_text("Your password is changed").wait_for(timeout=TIMEOUT)
+    assert dialog.count() == 0
+    tab.get_by_role("button", name="Log out nina").click()
+    enter(tab, "nina", "a staple of another kind")
+    tab.get_by_role("group", name="Logged in").wait_for(timeout=TIMEOUT)
 
 
 def reviewers(app: Any) -> list[str]:

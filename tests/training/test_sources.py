@@ -8,6 +8,9 @@ import numpy as np
 import pytest
 
 from backend.errors import DataError
+from backend.images import encode_png
+from backend.store import TagEdit, create_store
+from training.events import EventWriter
 from training.run import Run
 from training.sources import open_tagged
 
@@ -44,6 +47,32 @@ def test_all_that_are_too_small_are_counted(tmp_path: Path):
         repaint(data, f"im{number}", 5, 9)
     with pytest.raises(DataError, match=r"im0 \(9x5\).* im4 \(9x5\) and 2 more\..*take them out"):
         open_tagged(Run("classify", tmp_path / "run", data=data))
+
+
+def test_a_retrain_is_told_whose_tags_changed(tmp_path: Path):
+    """From a person's act through the snapshot to the sentence in the run's log."""
+    generator = np.random.default_rng(0)
+    with create_store(tmp_path / "tagmask.db", tmp_path / "files") as store:
+        classes = [store.classes.add(name).id for name in ("cat", "dog")]
+        ids = [
+            store.images.add(
+                f"im{n}", encode_png(generator.integers(0, 255, (32, 40, 3), np.uint8)),
+                source="test", tags=classes[:1],
+            ).image.id
+            for n in range(3)
+        ]  # fmt: skip
+        store.snapshots.freeze("first", "ada", include="tagged")
+        edits = [TagEdit((ids[1],), (classes[1],)), TagEdit((ids[2],), (), (classes[0],))]
+        store.tags.change(edits, reviewer="ada", session="s", action_id="a")
+        manifest = store.snapshots.freeze("second", "ada", include="tagged").path
+    folder = tmp_path / "run"
+    folder.mkdir()
+    open_tagged(Run("classify", folder, data=manifest, events=EventWriter(folder)))
+    told = [event["text"] for event in events_of(folder) if event["kind"] == "message"]
+    assert told[0] == (
+        "Since the snapshot 'first', the tags of 1 image changed (im1) and 1 image lost all tags "
+        "(im2)."
+    )
 
 
 def test_images_that_are_not_learnt_from_may_be_small(tmp_path: Path):

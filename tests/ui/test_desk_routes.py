@@ -42,6 +42,20 @@ def test_a_flag_is_kept_and_filters_the_queue(client: TestClient, rows: list[dic
     assert client.get(f"{API}queue", params={"flagged": "no"}).json()["total"] == 2
 
 
+def test_what_comes_back_into_a_share_does_not_say_what_another_said(
+    client: TestClient, rows: list[dict]
+) -> None:
+    body = {"candidate": rows[0]["id"], "digest": rows[0]["digest"], "session": "s"}
+    for who, verdict in (("ada", "accept"), ("bob", "reject")):
+        said = body | {"reviewer": who, "verdict": verdict, "action_id": who}
+        assert client.post(f"{API}decide", json=said).status_code == 200
+    share = client.post(f"{API}undo", json=WHO | {"action_id": "u", "assigned": "ada"}).json()
+    assert (share["row"]["verdict"], share["row"]["reviewer"]) == ("undecided", None)
+    # Outside of a share the mask is as it stands for everybody.
+    again = client.post(f"{API}undo", json=WHO | {"action_id": "u"}).json()
+    assert (again["row"]["verdict"], again["row"]["reviewer"]) == ("reject", "bob")
+
+
 def test_a_set_is_looked_at_decided_and_taken_back(
     client: TestClient, workspace: Workspace, rows: list[dict]
 ) -> None:

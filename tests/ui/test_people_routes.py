@@ -182,3 +182,22 @@ def test_what_another_drew_of_a_shared_image_is_no_hint_either(client, workspace
     [whole, *_] = client.get(f"{PEOPLE}/agreement/masks").json()["masks"]
     assert (whole["first"], whole["second"], whole["images"]) == ("ada", "bob", 1)
     assert whole["iou"] == pytest.approx(3 / 4)
+
+
+def test_a_revert_that_would_pass_over_a_newer_drawn_mask_shows_that_mask(client, workspace, rows):
+    decide(client, rows[0], "accept", "ada", "d1")
+    decide(client, rows[0], "skip", "ada", "d2")
+    image = rows[0]["image_id"]
+    theirs = drawn(workspace, rows[0], "bob", "f1")
+    [replaced] = [
+        each["key"]
+        for each in client.get(f"{PEOPLE}/history/{image}").json()["events"]
+        if each["current"] and each["candidate_id"] == rows[0]["id"]
+    ]
+    back = {"image": image, "key": "decision:1", "to": "after", "seen": replaced}
+    answer = client.post(f"{PEOPLE}/revert", json=who("ada", "r1", **back, fixed=None))
+    assert answer.status_code == 409
+    assert "bob drew a newer mask" in answer.json()["error"]
+    assert answer.json()["row"]["id"] == theirs.candidate_id
+    known = who("ada", "r2", **back, fixed=theirs.candidate_id)
+    assert client.post(f"{PEOPLE}/revert", json=known).json()["row"]["verdict"] == "accept"

@@ -160,8 +160,9 @@ def test_guessing_is_stopped_and_says_how_long(client: TestClient) -> None:
     assert stopped.status_code == 429
     assert int(stopped.headers["retry-after"]) > 800
     assert "15 minutes" in stopped.json()["error"]
-    # In any spelling of the name; but others at the same address still get in.
-    assert log_in(client, "RITA", PASSWORD).status_code == 429
+    # In any spelling that finds the same user; but others at the same address still get in.
+    for spelt in ("RITA", " rita", "rita\u2003", "\trita ", "ｒｉｔａ", " " * 100 + "rita"):
+        assert log_in(client, spelt, PASSWORD).status_code == 429, spelt
     assert log_in(client, "tom").status_code == 200
 
 
@@ -207,6 +208,18 @@ def test_limits_by_address_and_by_name_and_that_they_end() -> None:
     clock[0] = WINDOW + 1
     assert attempts.begin("victim", "10.9.9.9") == 0
     assert attempts.begin("new", "10.0.0.1") == 0
+
+
+def test_nobody_locks_somebody_out_of_where_they_logged_in_before() -> None:
+    attempts = Attempts()
+    attempts.begin("rita", "10.0.0.1")
+    attempts.succeeded("rita", "10.0.0.1")
+    for n in range(3 * BY_NAME):
+        attempts.begin("rita", f"10.1.{n}.1")
+    assert attempts.begin("rita", "10.9.9.9") > 0
+    # But there, too, no more than anywhere are tried.
+    assert [attempts.begin("Rita", "10.0.0.1") for _ in range(BY_BOTH)] == [0.0] * BY_BOTH
+    assert attempts.begin("rita", "10.0.0.1") > 0
 
 
 def test_one_machine_does_not_get_an_address_a_try_by_ipv6() -> None:
@@ -259,7 +272,21 @@ def test_what_is_decided_bears_the_name_of_the_login(
         assert answer.status_code == status, answer.text
     image = workspace.store.images.by_name("image0")
     assert image is not None
-    assert {each.by for each in workspace.store.images.tag_changes(image.id)} == {"rita"}
+    # The first are the tags that it came in with.
+    _, *changes = workspace.store.images.tag_changes(image.id)
+    assert {each.by for each in changes} == {"rita"}
+
+
+def test_a_request_that_leaves_its_author_out_bears_the_name_all_the_same(
+    client: TestClient, workspace: Workspace
+) -> None:
+    """Where a route has a word of its own for whoever says nothing, that word is not taken."""
+    log_in(client, "rita")
+    sent = {"image": "image0", "tags": ["dog"]}
+    assert client.post("/tagmask/api/inspect/tags", json=sent).is_success
+    image = workspace.store.images.by_name("image0")
+    assert image is not None
+    assert workspace.store.images.tag_changes(image.id)[-1].by == "rita"
 
 
 @pytest.mark.parametrize(

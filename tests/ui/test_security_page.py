@@ -33,6 +33,7 @@ def test_the_numbers_are_those_of_the_code() -> None:
     from backend.store.logins import IDLE, LASTS
     from ui import login_rate, patience, rules
     from ui.bodies import PATIENCE, SLOWEST
+    from ui.routes.transfers import LARGEST_ARCHIVE
 
     text = " ".join((ROOT / "SECURITY.md").read_text(encoding="utf-8").split())
     assert f"N 2^{passwords.COST.bit_length() - 1}, r {passwords.BLOCK}" in text
@@ -44,3 +45,4 @@ def test_the_numbers_are_those_of_the_code() -> None:
     assert f"{patience.HEADERS_WITHIN:.0f} seconds for the head" in text
     assert f"{PATIENCE:.0f} and a second for every {SLOWEST // 1024} KB" in text
     assert f"uploads {rules.LARGEST_UPLOAD >> 30} GB" in text
+    assert f"in pieces {LARGEST_ARCHIVE >> 30} GB" in text

@@ -61,6 +61,7 @@ def tags_of(client: TestClient) -> list[str]:
         {"Origin": "http://testserver:8888"},
         {"Origin": "http://testserver@evil.example"},
         {"Origin": "file://testserver"},
+        {"Origin": "http://[testserver"},
         {"Origin": "http://masks.lab:9999"},
         {"Origin": "http://evil.example", "Host": "evil.example"},
         {"Sec-Fetch-Site": "cross-site"},
@@ -249,6 +250,33 @@ def test_no_parameter_is_a_path(client: TestClient, word: str) -> None:
                 assert answer.status_code < 500, (path, query, answer.text[:300])
                 for canary in canaries:
                     assert canary not in answer.text, (path, query)
+
+
+@pytest.mark.parametrize("number", ["9" * 30, "-" + "9" * 30, str(2**63)])
+def test_a_number_that_no_database_keeps_is_refused(client: TestClient, number: str) -> None:
+    """Every number in a path, of a GET or a POST: a sentence, and no trace in the log."""
+    for each in endpoints(client.app):
+        if not each.ours or "{" not in each.path:
+            continue
+        kind = {"Content-Type": "application/octet-stream"} if "piece" in each.path else {}
+        answer = client.request(each.method, each.filled(number), headers=kind, content=b"")
+        assert answer.status_code < 500, (each, answer.text[:300])
+
+
+def test_json_that_is_too_deep_is_refused(client: TestClient) -> None:
+    for path in ("/tagmask/api/figure.png", "/tagmask/api/train/command"):
+        asked = {"image": "image0", "column": "image", "settings": "[" * 9000, "order": "[" * 9000}
+        assert client.get(path, params=asked).status_code == 400, path
+
+
+def test_a_drawing_that_is_opened_by_itself_runs_nothing(client: TestClient) -> None:
+    asked = {"image": "image0", "column": "image=<script>alert(1)</script>"}
+    answer = client.get("/tagmask/api/figure.svg", params=asked)
+    assert answer.status_code == 200
+    assert "<script" not in answer.text
+    policy = answer.headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert policy.endswith("sandbox")
 
 
 def test_a_stored_file_comes_by_its_digest_and_a_link_does_not(client: TestClient) -> None:

@@ -111,6 +111,18 @@ def test_each_role_may_what_its_rules_say_and_no_more(shut: fastapi.FastAPI) -> 
                 assert (answer.status_code == 403) == (not may), (name, each, answer.text)
 
 
+def test_only_a_trainer_has_the_trainer_asked(shut: fastapi.FastAPI) -> None:
+    """Each order that is looked at starts a process; a viewer could start hundreds."""
+    assert set(rules.GETS) <= {each.path for each in endpoints(shut) if each.method == "GET"}
+    assert f"{rules.API}/train/command" in rules.GETS
+    with TestClient(shut, headers=OURS) as client:
+        for name, role in ROLE_OF.items():
+            log_in(client, name)
+            for path in rules.GETS:
+                answer = client.get(path, params={"order": "{}"})
+                assert answer.status_code == (400 if role == "trainer" else 403), (name, path)
+
+
 def test_a_viewer_is_offered_what_somebody_is_who_only_looks(shut: fastapi.FastAPI) -> None:
     with TestClient(shut, headers=OURS) as client:
         for name, look, train in (
@@ -135,6 +147,8 @@ def test_read_only_shuts_every_change_even_to_a_trainer(workspace: Workspace) ->
                 rule = (rules.stated(each.path) if each.ours else None) or rules.TRAINER
                 answer = _nonsense(client, each, rule)
                 assert (answer.status_code == 403) == rule.changes, (each, answer.text)
+            for path in rules.GETS:
+                assert client.get(path, params={"order": "{}"}).status_code == 403
             assert client.get("/tagmask/api/inspect/images").json()["total"] == 3
 
 

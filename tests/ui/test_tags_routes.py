@@ -54,6 +54,7 @@ def test_tags_are_given_to_many_and_taken_back(client, workspace):
         ("ada", [CAT], [CAT, DOG]),
         ("test", [], [CAT]),
     ]
+    assert not any(each["action_id"] for each in log)
 
 
 def test_the_numbers_say_what_there_is_to_do(client, workspace):
@@ -160,4 +161,7 @@ def test_the_classifier_is_asked_about_every_image_by_a_job(client, workspace, m
     assert answer.status_code == 200, answer.text
     job = workspace.store.jobs.get(answer.json()["job"])
     assert job.recipe == "suggest"
+    # A page that is opened meanwhile is told which job looks, so that nobody asks twice.
+    assert setup["looking"] is None
+    assert client.get("/tagmask/api/tags/setup").json()["looking"] == job.id
     assert workspace.store.snapshots.get(job.snapshot or "").count == 3

@@ -47,6 +47,12 @@ class Deciding(Act):
     fixed: Number | None = None
 
 
+class Undoing(Act):
+    """The last act taken back; `assigned` whose share is looked at, as in the queue's filter."""
+
+    assigned: Name | None = None
+
+
 class Flagging(Act):
     """An image's flag, set or taken away."""
 
@@ -244,13 +250,13 @@ def router(context: Context) -> APIRouter:
         return {"decision": asdict(decision)}
 
     @routes.post("/undo")
-    async def undo(act: Act) -> dict[str, Any]:
+    async def undo(act: Undoing) -> dict[str, Any]:
         decision = await run_in_threadpool(
             store.decisions.undo, act.reviewer, act.session, act.action_id, act.client_time
         )
         if decision is None:
             return {"decision": None, "row": None, "count": 0}
-        row = await run_in_threadpool(store.candidates.row, decision.candidate_id)
+        row = await run_in_threadpool(store.candidates.row, decision.candidate_id, act.assigned)
         count = 1
         if decision.batch is not None:
             count = await run_in_threadpool(store.decisions.size_of, decision.batch)

@@ -4,11 +4,17 @@ import json
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
+from fastapi import Path as Part
 from starlette.responses import Response
 
 from backend.errors import DataError
 from backend.showing.figure_request import FigureRequest, columns_of, rows_of
 from ui.context import Context
+
+# An SVG that is opened by itself is a page of ours; nothing in this one may ever run.
+PICTURE_POLICY = (
+    "default-src 'none'; img-src data:; style-src 'unsafe-inline'; font-src data:; sandbox"
+)
 
 Words = Annotated[list[str], Query()]
 
@@ -64,12 +70,14 @@ def router(context: Context) -> APIRouter:
         )
         made = make_figure(store, context.inspectors, request, form)
         headers = {"Cache-Control": "no-store", "X-Remarks": json.dumps(made.remarks)}
+        if form == "svg":
+            headers["Content-Security-Policy"] = PICTURE_POLICY
         if save:
             headers["Content-Disposition"] = f'attachment; filename="figure.{form}"'
         return Response(made.data, media_type=made.media, headers=headers)
 
     @routes.get("/report/{run}.html")
-    def report(run: int) -> Response:
+    def report(run: Annotated[int, Part(ge=0, le=2**53)]) -> Response:
         """A run's report as one file to keep; by number only, so that no path is ever named."""
         from backend.showing.report import make_report
 
@@ -83,7 +91,7 @@ def router(context: Context) -> APIRouter:
 def _object(text: str) -> dict[str, Any]:
     try:
         given = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise DataError(f"The figure's settings are no JSON ({error}).") from error
     if not isinstance(given, dict):
         raise DataError("The figure's settings are a JSON object of names and values.")

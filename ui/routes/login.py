@@ -22,9 +22,24 @@ class Credentials(BaseModel):
     password: Annotated[str, Field(min_length=1, max_length=2000)]
 
 
+class NewPassword(BaseModel):
+    """The password that somebody has, and the one that they want."""
+
+    old: Annotated[str, Field(min_length=1, max_length=2000)]
+    new: Annotated[str, Field(min_length=1, max_length=2000)]
+
+
 def router(door: Door) -> APIRouter:
-    """GET /tagmask/login and /tagmask/api/me; POST /tagmask/api/login and /logout."""
+    """GET /tagmask/login and /tagmask/api/me; POST /tagmask/api/login, /logout and /password."""
     routes = APIRouter(prefix="/tagmask")
+
+    def given(request: Request, token: str, said: str) -> Response:
+        answer = JSONResponse({"said": said})
+        answer.set_cookie(
+            door.cookie, token, max_age=int(LASTS), httponly=True, samesite="lax",
+            secure=request.url.scheme == "https",
+        )  # fmt: skip
+        return answer
 
     @routes.get("/login")
     def login_page() -> Response:
@@ -45,18 +60,21 @@ def router(door: Door) -> APIRouter:
         try:
             token = await door.enter(body.name, body.password, heard.address)
         except Refused as refused:
-            headers = {"Retry-After": str(refused.wait)} if refused.wait else {}
-            status = 429 if refused.wait else 401
-            return JSONResponse({"error": refused.sentence}, status, headers)
+            return _refused(refused, 401)
         # Another login of this browser ends; what an attacker put there before never begins.
         if earlier := door.token(heard):
             await door.leave(earlier)
-        answer = JSONResponse({"said": "You are logged in."})
-        answer.set_cookie(
-            door.cookie, token, max_age=int(LASTS), httponly=True, samesite="lax",
-            secure=request.url.scheme == "https",
-        )  # fmt: skip
-        return answer
+        return given(request, token, "You are logged in.")
+
+    @routes.post("/api/password")
+    async def change(request: Request, body: NewPassword) -> Response:
+        """Another password for whoever is logged in; every other login of theirs ends."""
+        try:
+            token = await door.change(asking.get(), body.old, body.new, _heard(request).address)
+        except Refused as refused:
+            # Not 401, by which the page knows that a login has ended.
+            return _refused(refused, 403)
+        return given(request, token, "Your password is changed.")
 
     @routes.post("/api/logout")
     async def leave(request: Request) -> Response:
@@ -69,6 +87,11 @@ def router(door: Door) -> APIRouter:
         return answer
 
     return routes
+
+
+def _refused(refused: Refused, status: int) -> Response:
+    headers = {"Retry-After": str(refused.wait)} if refused.wait else {}
+    return JSONResponse({"error": refused.sentence}, 429 if refused.wait else status, headers)
 
 
 def _heard(request: Request) -> Heard:

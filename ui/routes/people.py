@@ -4,8 +4,10 @@ from dataclasses import asdict
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query
+from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
+from backend.errors import NewerMask
 from backend.store.agreement import Judged
 from ui.context import Context
 from ui.routes.curate import Act, Name, Number
@@ -40,12 +42,15 @@ class Withdrawing(Act):
 
 
 class Reverting(Act):
-    """The event to go back to, and the one that the reviewer saw as current."""
+    """The event to go back to, and the one that the reviewer saw as current; `fixed` as for a
+    verdict: the newest drawn mask that the history showed, left out by who judges unhinted.
+    """
 
     image: Number
     key: Annotated[str, Field(pattern="^[a-z]+:[0-9]{1,15}$")]
     to: Literal["before", "after"]
     seen: Annotated[str, Field(pattern="^[a-z]+:[0-9]{1,15}$")]
+    fixed: Number | None = None
 
 
 def router(context: Context) -> APIRouter:
@@ -140,17 +145,22 @@ def router(context: Context) -> APIRouter:
         }
 
     @routes.post("/revert")
-    def revert(body: Reverting) -> dict[str, Any]:
-        event = store.audit.revert(
-            body.image,
-            body.key,
-            body.to,
-            seen=body.seen,
-            reviewer=body.reviewer,
-            session=body.session,
-            action_id=body.action_id,
-            client_time=body.client_time,
-        )
+    def revert(body: Reverting) -> Any:
+        try:
+            event = store.audit.revert(
+                body.image,
+                body.key,
+                body.to,
+                seen=body.seen,
+                reviewer=body.reviewer,
+                session=body.session,
+                action_id=body.action_id,
+                client_time=body.client_time,
+                fixed=body.fixed if "fixed" in body.model_fields_set else ...,
+            )
+        except NewerMask as newer:
+            drawn = asdict(store.candidates.row(newer.candidate))
+            return JSONResponse({"error": str(newer), "row": drawn}, status_code=409)
         row = None if event.candidate_id is None else store.candidates.row(event.candidate_id)
         return {"event": _told(asdict(event)), "row": row and asdict(row)}
 

@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 
 from backend.errors import StoreError
+from backend.intake import suggestions
 from backend.store import TagAct, TagEdit, TagView
 from backend.store.tag_views import LEAST, MOST
 from backend.store.tags import MOST_IMAGES
@@ -64,6 +65,8 @@ def router(context: Context) -> APIRouter:
         asked = store.suggestions.questions(least, most)
         since = store.tags.since()
         changed = store.tags.changed(since) if since else []
+        at_work = store.jobs.all(states=("queued", "running", "stopping"))
+        looking = [job.id for job in at_work if job.recipe == suggestions.RECIPE]
         return {
             "classes": [
                 asdict(each)
@@ -84,6 +87,7 @@ def router(context: Context) -> APIRouter:
             "least": least,
             "most": most,
             "suggestions": asdict(store.suggestions.numbers()),
+            "looking": looking[0] if looking else None,
             "since": asdict(since) | {"first": sum(one.first for one in changed)}
             if since
             else None,
@@ -154,7 +158,9 @@ def router(context: Context) -> APIRouter:
     @routes.get("/log/{image}")
     def log(image: Number) -> dict[str, Any]:
         """Every change of an image's tags, the newest first."""
-        return {"changes": [asdict(one) for one in reversed(store.images.tag_changes(image))]}
+        # The name of an act is its author's: who knows it could claim to send that act again.
+        rows = [asdict(one) for one in reversed(store.images.tag_changes(image))]
+        return {"changes": [row | {"action_id": None} for row in rows]}
 
     @routes.get("/changed")
     def changed(snapshot: Annotated[str, Query(pattern="^[0-9a-f]{64}$")]) -> dict[str, Any]:

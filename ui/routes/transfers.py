@@ -8,6 +8,7 @@ from pathlib import Path, PurePath
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter
+from fastapi import Path as Part
 from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
@@ -27,6 +28,8 @@ _UPLOADED = "upload.zip"
 _SHOWN = 8
 
 Name = Annotated[str, Field(min_length=1, max_length=64)]
+# What SQLite keeps.
+Id = Annotated[int, Part(ge=0, le=2**53)]
 
 
 class Upload(BaseModel):
@@ -34,7 +37,7 @@ class Upload(BaseModel):
 
     name: Annotated[str, Field(min_length=1, max_length=300)]
     size: Annotated[int, Field(ge=1, le=LARGEST_ARCHIVE)]
-    changed: int = 0
+    changed: Annotated[int, Field(ge=-(2**53), le=2**53)] = 0
     reviewer: Name
 
 
@@ -49,7 +52,7 @@ class Wish(BaseModel):
 class Export(BaseModel):
     """A snapshot to be written as a zip."""
 
-    snapshot: Annotated[str, Field(pattern=r"[0-9a-f]{64}")]
+    snapshot: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
     format: Literal["voc", "coco", "label-studio", "cvat", "bundle"]
     reviewer: Name
 
@@ -79,7 +82,7 @@ def router(context: Context) -> APIRouter:
         return told(begun) | {"received": _size(place / _UPLOADED), "piece": LARGEST_PIECE}
 
     @routes.post("/{id}/piece")
-    async def piece(id: int, request: Request, offset: int = 0) -> Response:
+    async def piece(id: Id, request: Request, offset: int = 0) -> Response:
         """Takes the bytes from `offset` on; answers how many are there now."""
         found = transfers.get(id)
         if found.state != "receiving":
@@ -93,7 +96,7 @@ def router(context: Context) -> APIRouter:
         return JSONResponse({"received": received, "size": size})
 
     @routes.post("/{id}/start")
-    def start(id: int, body: Wish) -> dict[str, Any]:
+    def start(id: Id, body: Wish) -> dict[str, Any]:
         """Brings an archive in that has come in full."""
         found = transfers.get(id)
         place = place_of(workspace.root, id)
@@ -124,7 +127,7 @@ def router(context: Context) -> APIRouter:
         return told(begun)
 
     @routes.post("/{id}/resume")
-    def resume(id: int) -> dict[str, Any]:
+    def resume(id: Id) -> dict[str, Any]:
         """Goes on with a transfer that failed, or whose process was killed."""
         found = transfers.get(id)
         if found.state == "receiving":
@@ -134,11 +137,11 @@ def router(context: Context) -> APIRouter:
         return told(begun)
 
     @routes.post("/{id}/cancel")
-    def cancel(id: int) -> dict[str, Any]:
+    def cancel(id: Id) -> dict[str, Any]:
         return told(cancel_transfer(workspace, id))
 
     @routes.get("/{id}/file")
-    def file(id: int) -> Response:
+    def file(id: Id) -> Response:
         """The zip that an export from the page wrote."""
         found = transfers.get(id)
         path = _exported(workspace.root, found)
@@ -147,7 +150,7 @@ def router(context: Context) -> APIRouter:
         return FileResponse(path, media_type="application/zip", filename=path.name)
 
     @routes.post("/{id}/remove")
-    def remove(id: int) -> dict[str, Any]:
+    def remove(id: Id) -> dict[str, Any]:
         """Takes an exported zip off the disk; the snapshot stays and can be exported again."""
         found = transfers.get(id)
         path = _exported(workspace.root, found)
@@ -181,7 +184,7 @@ def _json(root: Path, each: Transfer, starter: Starter) -> dict[str, Any]:
         "finished": each.finished,
         "received": received,
         "size": each.options.get("size"),
-        "file": None if exported is None else exported.stat().st_size,
+        "file": None if exported is None else _size(exported),
     }
 
 

@@ -1,6 +1,6 @@
 // The Compare tab: two runs or methods, by class, by image, and pixel by pixel under a slider.
 import { el, formatNumber, getJSON, onTabVisible, tabVisible, toast, typing } from "./ui.js";
-import { readAddress, writeAddress } from "./compare/address.js";
+import { isMine, readAddress, writeAddress } from "./compare/address.js";
 import { ClassTable } from "./compare/classes.js";
 import { openFigure } from "./compare/figure.js";
 import { ImageList } from "./compare/list.js";
@@ -8,7 +8,7 @@ import { IOU, SORTS, measuresOf, ordered, points, readComparison, shown, shownCh
 import { Pictures } from "./compare/pictures.js";
 import { Scatter } from "./compare/scatter.js";
 import { verdictLegend } from "./compare/verdicts.js";
-import { Wipe } from "./compare/wipe.js";
+import { OPACITY, Wipe } from "./compare/wipe.js";
 
 const REST = 300;
 const DRAW = 250;
@@ -31,7 +31,7 @@ class CompareTab {
   start() {
     this.#layout();
     document.addEventListener("keydown", (event) => this.#key(event));
-    window.addEventListener("hashchange", () => { if (tabVisible("compare")) this.#followAddress(); });
+    window.addEventListener("hashchange", () => { if (tabVisible("compare") && isMine()) this.#followAddress(); });
     onTabVisible("compare", () => this.refresh());
   }
 
@@ -118,9 +118,11 @@ class CompareTab {
     this.wanted = { measure: asked.measure, pick: asked.pick };
     this.sort.value = asked.sort in SORTS ? asked.sort : this.sort.value || "loss";
     if (!this.pair && !(asked.sort in SORTS)) this.sort.value = "loss";
-    const split = Number(asked.split);
-    this.wipe.set({ split: asked.split !== null && Number.isFinite(split) ? split : this.wipe.split, look: asked.look === "difference" ? "difference" : "slider", outlines: asked.outlines === "truth" });
+    // What the address does not name is as it usually is, whatever was shown before.
+    const number = (text, usual) => (text !== null && text !== "" && Number.isFinite(Number(text)) ? Number(text) : usual);
+    this.wipe.set({ split: number(asked.split, 0.5), opacity: Math.min(Math.max(number(asked.masks, OPACITY), 0.1), 1), hidden: asked.masks === "hidden", look: asked.look === "difference" ? "difference" : "slider", outlines: asked.outlines === "truth" });
     this.wipe.place = asked.camera;
+    this.opacity.value = this.wipe.opacity;
     if (this.pair?.a === a && this.pair?.b === b) this.#arrange(true);
     else this.#compare(a, b);
   }
@@ -296,8 +298,8 @@ class CompareTab {
 
   #writeAddress() {
     if (!this.pair || this.wanted?.pick) return;
-    const { split, look, outlines, place } = this.wipe;
-    writeAddress({ ...this.pair, measure: this.measure.value, class: this.classId, sort: this.sort.value, pick: this.picked?.name, split: split === 0.5 ? null : split.toFixed(3), look: look === "slider" ? null : look, outlines: outlines ? "truth" : null, camera: place });
+    const { split, look, outlines, place, hidden, opacity } = this.wipe;
+    writeAddress({ ...this.pair, measure: this.measure.value, class: this.classId, sort: this.sort.value, pick: this.picked?.name, split: split === 0.5 ? null : split.toFixed(3), look: look === "slider" ? null : look, outlines: outlines ? "truth" : null, masks: hidden ? "hidden" : opacity === OPACITY ? null : opacity, camera: place });
   }
 
   #figure() {

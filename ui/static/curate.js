@@ -3,6 +3,7 @@ import { el, formatNumber, getJSON, may, onTabVisible, reviewer, session, tabVis
 import { palette } from "./masks.js";
 import { REPEATING } from "./curate/actions.js";
 import { Acts } from "./curate/acts.js";
+import { asked } from "./curate/address.js";
 import { decideAll } from "./curate/batch.js";
 import { Bindings } from "./curate/bindings.js";
 import { Choices } from "./curate/choices.js";
@@ -111,7 +112,8 @@ class CurateTab {
   }
 
   undo() {
-    if (!this.readOnly) this.outbox.push("curate/undo", { reviewer: reviewer(), session: session() });
+    // Who judges a share of their own is not told what another said of the mask that comes back.
+    if (!this.readOnly) this.outbox.push("curate/undo", { reviewer: reviewer(), session: session(), assigned: asked(this.queue.filters).assigned });
   }
 
   flag() {
@@ -157,9 +159,10 @@ class CurateTab {
     if (!row) return this.render();
     this.choices.forget(row.image_id);
     // The mask that was drawn over is rejected with it, as replaced.
-    const drawnOver = this.queue.current;
-    if (drawnOver?.id === row.parent_id) this.queue.decided(drawnOver, "reject");
+    const drawnOver = [this.queue.current, ...this.queue.rows].find((each) => each?.id === row.parent_id);
+    if (drawnOver) this.queue.decided(drawnOver, "reject");
     this.queue.fixed(row);
+    this.progress.worked();
     this.said.textContent = `${row.image_name} fixed`;
     this.#countSoon();
     return this.queue.go(this.queue.at + 1);

@@ -32,7 +32,7 @@ class TagsTab {
     this.classes = new Map();
     this.keys = new ClassKeys(workspace);
     this.pressing = new Pressing();
-    this.deck = new Deck({ onRows: () => this.render(), onTrouble: (error) => { this.said.textContent = error.message; } });
+    this.deck = new Deck({ onRows: () => this.soon(), onTrouble: (error) => { this.said.textContent = error.message; } });
     this.selection = new Selection(this.deck, () => this.render());
     this.grid = new Grid({ deck: this.deck, selection: this.selection, about: () => this });
     this.search = new TagSearch({ give: (one) => { this.give(one.id); this.focus(); }, add: (name) => this.addAndGive(name), keyOf: (id) => this.keys.byClass.get(id) });
@@ -107,6 +107,7 @@ class TagsTab {
     this.keys.update(this.setup.classes);
     this.rail.update(this.setup, this.view);
     this.search.update(this.setup.classes, this.setup.read_only);
+    this.asking.follow(this.setup.looking);
     return this.setup;
   }
 
@@ -118,6 +119,11 @@ class TagsTab {
     this.grid.node.scrollTop = 0;
     if (write) writeView(this.view);
     await this.refresh();
+  }
+
+  /** Renders in the next frame, once, however many pages of images come in before it. */
+  soon() {
+    this.frame ||= requestAnimationFrame(() => { this.frame = 0; this.render(); });
   }
 
   render() {

@@ -1,5 +1,5 @@
 // The Train tab: a form, the jobs, and one job in view; all of it polled from the store.
-import { el, getJSON, may, onTabVisible, tabVisible } from "./ui.js";
+import { barred, el, getJSON, onTabVisible, tabVisible } from "./ui.js";
 import { active, Detail } from "./train/detail.js";
 import { Form } from "./train/form.js";
 import { JobList } from "./train/jobs.js";
@@ -25,11 +25,11 @@ class TrainTab {
     this.polling = false;
     this.form = new Form({ workspace, onQueued: (job) => this.pick(job), onFrozen: () => this.refresh() });
     this.list = new JobList((id) => this.pick(id));
-    this.detail = new Detail({ onChange: (id) => this.pick(id), onOrder: (recipe, options) => this.form.fill(recipe, options), readOnly: header?.dataset.readOnly === "yes" || !may("trainer") });
+    this.detail = new Detail({ onChange: (id) => this.pick(id), onOrder: (recipe, options) => this.form.fill(recipe, options), barred: barred("trainer") });
     this.banner = el("p", { class: "tr-banner", role: "status", hidden: true });
     this.empty = el("div", { class: "tm-empty tr-empty", hidden: true },
       el("h2", {}, "No runs yet"),
-      el("p", {}, "Press Train to learn from the tags of this workspace. Runs go on when this page is closed; their curves, numbers and logs are here when you come back."));
+      el("p", {}, barred("trainer") ? "A trainer can have networks learn from the tags of this workspace; their curves, numbers and logs are then here to look at." : "Press Train to learn from the tags of this workspace. Runs go on when this page is closed; their curves, numbers and logs are here when you come back."));
     this.skeleton = el("div", { class: "tr-skeleton" }, el("div", { class: "tm-skeleton" }), el("div", { class: "tm-skeleton" }));
     root.replaceChildren(el("div", { class: "tr" }, this.form.node,
       el("div", { class: "tr-main" }, this.banner, this.list.node, this.empty, this.skeleton, this.detail.node)));

@@ -161,6 +161,12 @@ export function may(role) {
   return roles.indexOf(login()?.role ?? "trainer") >= roles.indexOf(role);
 }
 
+/** Why what takes this role is switched off for whoever looks, as a sentence for its title; "" where it is not. */
+export function barred(role) {
+  if (document.querySelector("#tm-header")?.dataset.readOnly === "yes") return "This workspace is open read-only; nothing can be changed.";
+  return may(role) ? "" : `This takes the role ${role}; you are logged in as a ${login().role}.`;
+}
+
 /** The login's name, else the one kept in this browser; "reviewer" until one is given. */
 export function reviewer() {
   return login()?.name ?? (localStorage.getItem(REVIEWER) || "reviewer");

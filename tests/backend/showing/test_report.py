@@ -58,6 +58,40 @@ def test_the_report_has_everything_in_it_and_asks_nothing_of_anyone(workspace: W
     assert str(workspace.root) not in page
 
 
+def test_folders_of_this_machine_are_no_part_of_it(workspace: Workspace) -> None:
+    address = "https://example.org/models/resnet.pth"
+    config = {
+        "recipe": "labels",
+        "command": "python -m training labels --data /mnt/big/VOC2012 --out=/srv/runs/a/7",
+        "data": "/mnt/big/VOC2012",
+        "weights": [f"{workspace.root}/runs/1/weights.safetensors", address],
+        "settings": {"affinity": str(Path.home() / "mine" / "affinity"), "rate": "1/2 and 3/4/5"},
+    }
+    (folder(workspace) / "config.json").write_text(json.dumps(config))
+    page = make_report(workspace, "first").decode()
+    for secret in ("/mnt/big", "/srv/runs", str(Path.home() / "mine")):
+        assert secret not in page
+    for kept in ("…/VOC2012", "…/7", "WORKSPACE/runs/1/weights.safetensors", "…/affinity", address):
+        assert kept in page
+    assert "1/2 and 3/4/5" in page
+
+
+def test_a_mask_that_cannot_be_read_is_told_of_and_the_rest_is_there(workspace: Workspace) -> None:
+    with workspace.store.connections.read() as database:
+        (digest,) = database.execute(
+            "SELECT candidates.digest FROM candidates JOIN images ON images.id = image_id"
+            " WHERE images.name = 'image3' AND run_id = 2"
+        ).fetchone()
+        # Without true masks they are ranked by their scores, and a mask is read to be shown only.
+    with workspace.store.connections.write() as database:
+        database.execute("UPDATE images SET truth_digest = NULL")
+    workspace.files.path(digest).write_bytes(b"no picture")
+    found = gather(workspace, 2)
+    assert found.ranked_by == "SC"
+    assert [each.name for each in found.best] == ["image5", "image2"]
+    assert any("image3 is not shown" in note for note in found.notes)
+
+
 def test_the_best_and_the_worst_are_ranked_by_the_truth_where_it_is_known(
     workspace: Workspace,
 ) -> None:

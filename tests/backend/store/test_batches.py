@@ -1,12 +1,13 @@
 """A verdict on a whole filtered set: what was seen, once, and taken back in one step."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from backend.errors import NewerMask, StoreError
-from backend.store import Filter, Store
+from backend.errors import NewerMask, StoreError, StoreUnavailable
+from backend.store import Filter, Store, batches, open_store
 
 Photo = Callable[[int], bytes]
 Mask = Callable[..., bytes]
@@ -139,6 +140,105 @@ def test_a_newer_drawn_mask_is_not_overwritten_by_whoever_did_not_see_it(
     decide(store, ids[0], "skip", "bob", "4", fixed=None)
     decide(store, ids[0], "accept", "bob", "5", fixed=drawn)
     assert store.candidates.get(ids[0]).verdict == "accept"
+
+
+@pytest.fixture
+def pieces(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], None]], None]:
+    """The queue follows two candidates at a time; what is given happens once in between."""
+    monkeypatch.setattr(batches, "PIECE", 2)
+
+    def meanwhile(happens: Callable[[], None]) -> None:
+        once = [happens]
+        monkeypatch.setattr(batches.time, "sleep", lambda _: once.pop()() if once else None)
+
+    return meanwhile
+
+
+def test_others_decide_between_the_pieces_of_a_large_act_and_have_the_last_word(
+    store: Store, ids: list[int], pieces: Any
+) -> None:
+    seen: list[list[str]] = []
+
+    def bob() -> None:
+        seen.append(verdicts(store))
+        decide(store, ids[4], "reject", "bob", "1")
+
+    pieces(bob)
+    assert accept_all(store, Filter()) == COUNT
+    assert seen == [["accept"] * 2 + ["undecided"] * 4]
+    assert verdicts(store) == [*["accept"] * 4, "reject", "accept"]
+    # Ada's act was on record, whole, before his: that is what his verdict stands on.
+    current = store.decisions.current(ids[4])
+    assert current is not None
+    assert store.decisions.get(current.supersedes or 0).batch == "batch"
+    assert store.check() == []
+    # Her one undo leaves what he said, whenever he says it.
+    pieces(lambda: decide(store, ids[5], "skip", "bob", "2"))
+    store.decisions.undo("ada", "s", "undo")
+    assert verdicts(store) == [*["undecided"] * 4, "reject", "skip"]
+    assert store.check() == []
+
+
+def test_a_large_act_that_was_cut_short_is_finished_by_whoever_opens_the_workspace(
+    store: Store, ids: list[int], pieces: Any, tmp_path: Path
+) -> None:
+    def killed() -> None:
+        raise KeyboardInterrupt
+
+    pieces(killed)
+    with pytest.raises(KeyboardInterrupt):
+        accept_all(store, Filter())
+    assert verdicts(store) == ["accept"] * 2 + ["undecided"] * 4
+    # What is half done is no set to train on, and none to decide on as a whole.
+    with pytest.raises(StoreUnavailable, match="being decided on right now"):
+        store.snapshots.freeze("half", "ada")
+    store.close()
+    with open_store(tmp_path / "tagmask.db", tmp_path / "files", read_only=True) as looking:
+        assert verdicts(looking) == ["accept"] * 2 + ["undecided"] * 4
+    with open_store(tmp_path / "tagmask.db", tmp_path / "files") as again:
+        assert verdicts(again) == ["accept"] * COUNT
+        assert again.check() == []
+        again.decisions.undo("ada", "s", "undo")
+        assert verdicts(again) == ["undecided"] * COUNT
+
+
+def test_a_large_act_sent_again_after_it_was_cut_short_is_finished_and_counts_once(
+    store: Store, ids: list[int], pieces: Any
+) -> None:
+    digest = store.decisions.filtered(Filter()).digest
+
+    def accept() -> int:
+        return store.decisions.record_all(
+            Filter(), "accept", digest=digest, reviewer="ada", session="s", action_id="b"
+        )
+
+    def lost() -> None:
+        raise StoreUnavailable("The disk is full.")
+
+    pieces(lost)
+    with pytest.raises(StoreUnavailable, match="disk is full"):
+        accept()
+    assert accept() == COUNT
+    assert verdicts(store) == ["accept"] * COUNT
+    assert store.decisions.count() == COUNT
+
+
+def test_a_set_that_was_looked_at_while_another_act_went_on_is_refused(
+    store: Store, ids: list[int], pieces: Any
+) -> None:
+    refused: list[str] = []
+
+    def bob() -> None:
+        with pytest.raises(StoreError) as error:
+            accept_all(store, Filter(), "bob's", "bob")
+        refused.append(str(error.value))
+        # Asked for, the other act was first brought to its end.
+        assert verdicts(store) == ["accept"] * COUNT
+
+    pieces(bob)
+    assert accept_all(store, Filter()) == COUNT
+    assert "changed since you looked" in refused[0]
+    assert store.decisions.count() == COUNT
 
 
 def test_times_are_those_of_single_verdicts_and_reviewers_are_all(

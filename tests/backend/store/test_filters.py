@@ -182,3 +182,16 @@ def test_the_choices_of_an_image_are_all_its_masks(full: Store) -> None:
     assert [each.method for each in found] == ["seenet", "dcsp"]
     assert row.id in ids(found)
     assert full.candidates.choices(999) == []
+
+
+def test_a_mask_that_another_drew_of_a_shared_image_leaves_no_trace_in_a_share(full: Store) -> None:
+    row = full.candidates.queue("score", verdict="all", assigned="ada", limit=1000).rows[0]
+    drawn = encode_labels(np.full((4, 4), 2, np.uint8))
+    fixed = full.fixes.record(
+        row.id, row.digest, drawn, fixed=row.fixed_id, reviewer="bob", session="s",
+        action_id="drawn in secret",
+    )  # fmt: skip
+    assert full.candidates.row(row.id).fixed_id == fixed.candidate_id
+    assert full.candidates.row(row.id).choices == row.choices + 1
+    assert full.candidates.row(row.id, "ada") == row
+    assert full.candidates.row(row.id, "bob").fixed_id == fixed.candidate_id

@@ -193,3 +193,12 @@ def test_a_fix_of_another_mask_than_the_candidates_leaves_nothing_behind(
     with sqlite3.connect(store.path) as database:
         assert database.execute("SELECT count(*) FROM candidates").fetchone() == (1,)
         assert database.execute("SELECT count(*) FROM decisions").fetchone() == (0,)
+
+
+def test_a_fix_counts_once_in_the_pace(
+    store: Store, candidate: int, fix: Callable[..., Any]
+) -> None:
+    kept = fix(drawn())
+    assert store.decisions.times("ada") == [kept.decision.server_time]
+    store.decisions.undo("ada", "s", "u")
+    assert len(store.decisions.times("ada")) == 1

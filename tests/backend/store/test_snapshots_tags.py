@@ -44,10 +44,27 @@ def test_a_later_one_names_every_image_whose_tags_changed(store: Store, three: l
         "name": "one",
         "first_tags": 1,
         "changed": [{"image": "im1", "before": [1], "after": [2]}],
+        "untagged": [],
     }
     assert notes == (
         "Since the snapshot 'one', the tags of 1 image changed (im1) and 1 image got tags for the "
         "first time.",
+    )
+
+
+def test_an_image_that_lost_all_its_tags_is_named_though_it_is_in_the_set_no_more(
+    store: Store, three: list[int]
+) -> None:
+    told(store, "one")
+    change(store, "a", three[0], take=(1,))
+    change(store, "b", three[1], 2)
+    change(store, "c", three[2], 3)
+    since, notes = told(store, "two")
+    assert since["untagged"] == ["im0"]
+    assert [each["image"] for each in since["changed"]] == ["im1"]
+    assert notes == (
+        "Since the snapshot 'one', the tags of 1 image changed (im1), 1 image got tags for the "
+        "first time and 1 image lost all tags (im0).",
     )
 
 

@@ -209,6 +209,12 @@ def test_what_changed_since_the_last_training_is_known(store: Store, four: list[
     looked = store.snapshots.freeze("all", "ada", include="all")
     look = store.jobs.submit("suggest", [], snapshot=looked.digest, by="ada")
     store.jobs.update(look.id, started_at=2.0)
+    # Neither is one that did not come to its end.
+    later = store.snapshots.freeze("two", "ada", include="tagged")
+    for state in ("failed", "lost"):
+        broken = store.jobs.submit("classify", [], snapshot=later.digest, by="ada")
+        store.jobs.update(broken.id, started_at=3.0, state="running")
+        store.jobs.update(broken.id, state=state)
     since = store.tags.since()
     assert since is not None
     assert (since.digest, since.job, since.recipe) == (trained.digest, job.id, "classify")

@@ -6,6 +6,8 @@ import { outline } from "../viewer/colours.js";
 import { paintVerdicts } from "./verdicts.js";
 
 const MARGIN = 12;
+/** How opaque masks lie over the photograph until somebody wants them otherwise. */
+export const OPACITY = 0.6;
 
 export class Wipe {
   /** `onView()` is told of every change of divider, look or camera, for the address. */
@@ -15,7 +17,7 @@ export class Wipe {
     this.split = 0.5;
     this.look = "slider";
     this.outlines = false;
-    this.opacity = 0.6;
+    this.opacity = OPACITY;
     this.hidden = false;
     this.canvas = el("canvas", { class: "cp-canvas", role: "img", "aria-label": "The photograph with both masks" });
     this.context = this.canvas.getContext("2d");

@@ -13,7 +13,7 @@ export const ACTIONS = [
   { id: "outline", keys: ["o"], label: "Outline only" },
   { id: "more", keys: ["+", "="], label: "More opacity of the mask" },
   { id: "less", keys: ["-"], label: "Less opacity of the mask" },
-  { id: "reference", keys: ["r"], label: "The reference mask instead" },
+  { id: "reference", keys: ["r"], label: "The reference, the mask as an outline over it" },
   { id: "difference", keys: ["d"], label: "Where mask and reference disagree" },
   { id: "keys", keys: ["?"], label: "This map of keys" },
 ];

@@ -11,7 +11,7 @@ export class MaskCanvas {
     this.picture = null;
     this.view = { hidden: false, outline: false, opacity: 0.55, layer: "mask" };
     this.place = { zoom: 1, x: 0, y: 0 };
-    this.overlay = null;
+    this.overlay = this.outline = null;
     new ResizeObserver(() => this.#resize()).observe(canvas);
     canvas.addEventListener("wheel", (event) => this.#wheel(event), { passive: false });
     canvas.addEventListener("pointerdown", (event) => this.#drag(event));
@@ -22,7 +22,7 @@ export class MaskCanvas {
   show(picture, colours) {
     this.picture = picture;
     this.colours = colours;
-    this.overlay = null;
+    this.overlay = this.outline = null;
     this.place = { zoom: 1, x: 0, y: 0 };
     this.draw();
   }
@@ -49,11 +49,15 @@ export class MaskCanvas {
     context.globalAlpha = view.outline ? 1 : view.opacity;
     context.drawImage(this.overlay, left, top, width * scale, height * scale);
     context.globalAlpha = 1;
+    // The reference stands in the mask's place; what is judged is the mask, so its outline stays in sight.
+    if (view.layer !== "reference" || !picture.reference) return;
+    this.outline ??= paintLabels(picture.labels, this.colours, { outline: true, thick: thickness(scale) });
+    context.drawImage(this.outline, left, top, width * scale, height * scale);
   }
 
   #painted(scale) {
     const { map, colours } = painted(this.picture, this.view.layer, this.colours);
-    return paintLabels(map, colours, { outline: this.view.outline, thick: Math.max(1, Math.round(1.5 / scale)) });
+    return paintLabels(map, colours, { outline: this.view.outline, thick: thickness(scale) });
   }
 
   #geometry() {
@@ -71,7 +75,7 @@ export class MaskCanvas {
     if (!width || (width === this.canvas.width && height === this.canvas.height)) return;
     this.canvas.width = width;
     this.canvas.height = height;
-    this.overlay = null;
+    this.overlay = this.outline = null;
     this.draw();
   }
 
@@ -92,6 +96,7 @@ export class MaskCanvas {
       this.place.y += at[1] - (at[1] - before.top) * ratio - after.top;
     }
     if (this.view.outline) this.overlay = null;
+    this.outline = null;
     this.draw();
   }
 
@@ -109,4 +114,9 @@ export class MaskCanvas {
     canvas.addEventListener("pointerup", () => canvas.removeEventListener("pointermove", move), { once: true });
     canvas.addEventListener("pointercancel", () => canvas.removeEventListener("pointermove", move), { once: true });
   }
+}
+
+/** How many of the image's pixels a line is wide that is to be some 1.5 of the screen's. */
+function thickness(scale) {
+  return Math.max(1, Math.round(1.5 / scale));
 }

@@ -36,10 +36,17 @@ function entry(event, told, row, onRevert) {
             type: "button", class: "tm-button small quiet", title: back[1], "aria-label": `${back[0]}: ${event.by} ${event.says}`,
             onclick: (click) => {
               click.currentTarget.disabled = true;
-              onRevert("people/revert", { image: row.image_id, key: event.key, to: event.back_to, seen: currentOf(event, told), reviewer: reviewer(), session: session() });
+              onRevert("people/revert", { image: row.image_id, key: event.key, to: event.back_to, seen: currentOf(event, told), ...drawnKnown(told), reviewer: reviewer(), session: session() });
             },
           }, back[0]) : null)),
     canvas);
+}
+
+/** The newest drawn mask that this history shows to stand: one that came since is not passed over unseen. Who is to judge unhinted is not asked. */
+function drawnKnown({ events, withheld }) {
+  if (withheld.length) return {};
+  const drawn = events.filter((each) => each.current && each.method === "fixed" && ["fix", "accept"].includes(each.verdict));
+  return { fixed: drawn.length ? Math.max(...drawn.map((each) => each.candidate_id)) : null };
 }
 
 /** The event that holds now for the same thing: what somebody changed since is not overwritten unseen. */

@@ -9,7 +9,7 @@ export function showKeys(bindings) {
   const list = el("dl", { class: "cu-keys-list" });
   const dialog = el("dialog", { class: "tm cu-keys", "aria-label": "Keys" },
     el("h2", {}, "Keys"),
-    el("p", { class: "tm-faint" }, "Keys rest while you type in a field. To give an action another key, press its button here, then the key; this browser keeps it."),
+    el("p", { class: "tm-faint" }, "Keys rest while you type in a field. To give an action another key, press its button here, then the key; this browser keeps it. The mask editor has keys of its own, which ? shows there."),
     list, said,
     el("form", { method: "dialog" }, reset, el("span", { class: "cu-gap" }), el("button", { class: "tm-button primary", autofocus: true }, "Close")));
   let waiting = null;

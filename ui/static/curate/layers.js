@@ -89,7 +89,10 @@ function legend({ labels, reference }, layer) {
   const item = (id, name, title) => el("span", { class: "cu-legend-item", title },
     el("i", { style: { background: `rgba(${COLOURS[id].slice(0, 3)}, ${COLOURS[id][3] / 255})` } }), name, el("b", {}, `${formatNumber((100 * counts[id]) / labels.ids.length, 1)}%`));
   if (layer === "reference") {
-    return counts[REFERENCE_ONLY] ? [item(REFERENCE_ONLY, "Reference", "What is salient in the photograph; its share of the image")] : [el("span", {}, "The reference is empty: nothing is salient here.")];
+    return [
+      counts[REFERENCE_ONLY] ? item(REFERENCE_ONLY, "Reference", "What is salient in the photograph; its share of the image") : el("span", {}, "The reference is empty: nothing is salient here."),
+      el("span", { class: "cu-legend-item", title: "The mask that is judged, in the colours of its classes" }, el("i", { class: "line" }), "Outline of the mask"),
+    ];
   }
   const all = counts[BOTH] + counts[MASK_ONLY] + counts[REFERENCE_ONLY];
   return [

@@ -5,7 +5,7 @@ import { api, login } from "../ui.js";
 const PREFIX = "tagmask.outbox.";
 const RETRY_MS = [500, 1000, 2000, 4000, 8000];
 // These say "not now" or "not here" (a login that ended, a read-only app, another address), not that the act itself is wrong.
-const NOT_NOW = [401, 403, 408, 421, 429];
+export const NOT_NOW = [401, 403, 408, 421, 429];
 
 export class Outbox {
   /** `workspace`, its id, keeps apart what belongs to different workspaces; `onChange(waiting, problem)`; `onRefused(entry, error)`. */
@@ -68,6 +68,7 @@ export class Outbox {
   }
 }
 
-function newId() {
+/** A name for an act that nothing else has. */
+export function newId() {
   return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

@@ -31,6 +31,11 @@ export class Progress {
     if (!this.counts) return;
     this.counts.verdicts[from] -= 1;
     this.counts.verdicts[to] += 1;
+    this.worked();
+  }
+
+  /** A mask was judged now, by a verdict or by a fix: so much for the pace. */
+  worked() {
     this.stamps = [...this.stamps.slice(-200), Date.now() / 1000];
   }
 

@@ -1,5 +1,6 @@
 // Images that are there twice: the same bytes under other names, and those that look alike.
-import { api, el, formatNumber, getJSON, may, showTab, toast } from "../ui.js";
+import { api, el, formatNumber, getJSON, may, toast } from "../ui.js";
+import { lookAt } from "../tabs.js";
 
 const CLOSENESS = [[2, "Nearly the same"], [6, "Much alike"], [10, "Somewhat alike"]];
 
@@ -49,7 +50,7 @@ export function duplicateBox(show) {
   }
 
   const picture = (image, label) => el("figure", {},
-    el("button", { type: "button", class: "da-picture", title: `Look at ${image.name} in Inspect`, onclick: () => inspect(image.name) },
+    el("button", { type: "button", class: "da-picture", title: `Look at ${image.name} in Inspect`, onclick: () => lookAt(image.name) },
       el("img", { src: `/tagmask/thumbs/${image.digest}?side=192`, alt: image.name, loading: "lazy", width: 176, height: 132 })),
     el("figcaption", {}, label ?? image.name));
   const group = (each) => el("article", { class: "da-group" },
@@ -60,12 +61,4 @@ export function duplicateBox(show) {
     el("div", { class: "da-alike" }, picture(each), el("p", {}, "Also came in as ", el("b", {}, each.also.join(", ")))));
 
   return { element: el("section", { "aria-label": "Duplicates" }, el("h3", {}, "Duplicates"), said, el("div", { class: "da-buttons" }, open, look)), view, load, setReadOnly(off) { readOnly = off; } };
-}
-
-// The Inspect tab follows the address, so the address is all it takes.
-function inspect(name) {
-  const address = new URLSearchParams(location.hash.slice(1));
-  address.set("image", name);
-  showTab("inspect");
-  location.hash = address;
 }

@@ -1,5 +1,6 @@
 // The images with their tags; tags are edited in place.
-import { api, el, formatNumber, getJSON, reviewer, showTab, toast } from "../ui.js";
+import { api, el, formatNumber, getJSON, reviewer, toast } from "../ui.js";
+import { lookAt } from "../tabs.js";
 
 const PAGE = 50;
 
@@ -52,17 +53,9 @@ export function imageTable() {
     show();
     return el("tr", { dataset: { name: image.name } },
       el("td", { class: "da-thumb" }, el("img", { src: `/tagmask/thumbs/${image.digest}?side=96`, alt: "", loading: "lazy", width: 48, height: 48 })),
-      el("td", {}, el("button", { type: "button", class: "da-link", title: "Look at it in Inspect", onclick: () => inspect(image.name) }, image.name),
+      el("td", {}, el("button", { type: "button", class: "da-link", title: "Look at it in Inspect", onclick: () => lookAt(image.name) }, image.name),
         el("div", { class: "tm-faint" }, `${image.width} × ${image.height}${image.truth ? " · truth known" : ""}`)),
       cell);
-  }
-
-  // The Inspect tab follows the address, so the address is all it takes.
-  function inspect(name) {
-    const address = new URLSearchParams(location.hash.slice(1));
-    address.set("image", name);
-    showTab("inspect");
-    location.hash = address;
   }
 
   function chip(name, remove) {

@@ -1,5 +1,5 @@
 // Bringing things in: photographs a few at a time, an archive in pieces, or by the command line.
-import { el, formatNumber, may, reviewer, toast, upload } from "../ui.js";
+import { barred, el, formatNumber, reviewer, toast, upload } from "../ui.js";
 import { archiveCard } from "./archive.js";
 
 const AT_ONCE = 24;
@@ -72,10 +72,11 @@ export function importBox(done, started) {
   return {
     element,
     setReadOnly(readOnly) {
-      const off = readOnly || !may("trainer");
+      const why = barred("trainer");
+      const off = readOnly || why !== "";
       zone.classList.toggle("off", off);
       picker.disabled = off;
-      zone.title = readOnly ? "This workspace is open read-only" : off ? "Bringing data in takes the role trainer" : "";
+      zone.title = why;
     },
   };
 }

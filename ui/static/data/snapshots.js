@@ -1,8 +1,9 @@
 // Snapshots: freeze what is accepted, list what was frozen, download it.
-import { api, el, formatNumber, getJSON, may, reviewer, toast } from "../ui.js";
+import { api, barred, el, formatNumber, getJSON, may, reviewer, toast } from "../ui.js";
 import { menu } from "./menu.js";
 
 const images = (count) => `${formatNumber(count)} ${count === 1 ? "image" : "images"}`;
+const FREEZES = "Freeze every accepted or fixed mask, with its image, under one digest";
 const FORMATS = [
   ["voc", "Pascal VOC", "images, masks, tags.csv"],
   ["coco", "COCO", "run lengths, one region a class"],
@@ -15,7 +16,7 @@ const FORMATS = [
 export function snapshotBox(exporting) {
   const list = el("ul", { class: "da-snapshots" });
   const name = el("input", { class: "tm-input", placeholder: "Name", "aria-label": "Name of the snapshot", maxlength: 64 });
-  const freeze = el("button", { class: "tm-button", type: "submit", title: "Freeze every accepted or fixed mask, with its image, under one digest" }, "Freeze accepted");
+  const freeze = el("button", { class: "tm-button", type: "submit", title: FREEZES }, "Freeze accepted");
   const form = el("form", { class: "da-row", onsubmit: async (event) => {
     event.preventDefault();
     freeze.disabled = true;
@@ -27,7 +28,7 @@ export function snapshotBox(exporting) {
     } catch (error) {
       toast(error.message, "warn");
     } finally {
-      freeze.disabled = readOnly;
+      freeze.disabled = false;
     }
   } }, name, freeze);
   let readOnly = false;
@@ -65,6 +66,11 @@ export function snapshotBox(exporting) {
   return {
     element: el("section", {}, el("h3", {}, "Snapshots"), form, list),
     load,
-    setReadOnly(off) { readOnly = off; freeze.disabled = off; name.disabled = off; },
+    setReadOnly(off) {
+      readOnly = off;
+      const why = barred("trainer");
+      freeze.disabled = name.disabled = off || why !== "";
+      freeze.title = name.title = why || FREEZES;
+    },
   };
 }

@@ -1,5 +1,5 @@
 // Imports and exports: how far each is, what it said, and stop, go on, download.
-import { api, el, formatNumber, getJSON, may, tabVisible, toast } from "../ui.js";
+import { api, barred, el, formatNumber, getJSON, tabVisible, toast } from "../ui.js";
 import { size } from "./archive.js";
 
 const EVERY = 700;
@@ -46,8 +46,8 @@ export function transferBox(done) {
   }
 
   function row(each) {
-    const off = readOnly || !may("trainer");
-    const button = (label, title, what) => el("button", { type: "button", class: "tm-button small", title, disabled: off, onclick: () => act(`transfers/${each.id}/${what}`) }, label);
+    const why = barred("trainer");
+    const button = (label, title, what) => el("button", { type: "button", class: "tm-button small", title: why || title, disabled: readOnly || why !== "", onclick: () => act(`transfers/${each.id}/${what}`) }, label);
     const buttons = {
       running: () => [button("Stop", "What came in so far stays", "cancel")],
       receiving: () => [button("Discard", "Take away what was sent so far", "cancel")],

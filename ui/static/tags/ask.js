@@ -31,18 +31,24 @@ export class Asking {
   async #submit(weights) {
     try {
       const { job } = await api("train/submit", { recipe: "suggest", data: "every", options: { weights }, reviewer: reviewer(), key: crypto.randomUUID?.() ?? String(Math.random()) });
-      this.job = job;
-      this.#watch();
+      this.follow(job);
     } catch (error) {
       toast(error.message, "bad");
     }
   }
 
-  async #watch() {
+  /** Watches a job that is at work, also one that was asked for before this page was opened; null: there is none. */
+  follow(job) {
+    if (job === null || this.job !== null) return;
+    this.job = job;
+    this.#watch(job);
+  }
+
+  async #watch(mine) {
     const { progress } = this.rail;
     progress.hidden = false;
     progress.textContent = "Waiting for its turn…";
-    while (this.job !== null) {
+    while (this.job === mine) {
       try {
         const { job, jobs } = await getJSON("train/jobs", { job: this.job });
         const row = jobs?.find((one) => one.id === this.job);

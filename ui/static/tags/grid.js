@@ -79,14 +79,15 @@ export class Grid {
         continue;
       }
       const tile = known ?? this.#place(id);
-      tile.style.transform = `translate(${EDGE + (place % this.columns) * (this.width + GAP)}px, ${EDGE + Math.floor(place / this.columns) * this.row}px)`;
+      const where = `translate(${EDGE + (place % this.columns) * (this.width + GAP)}px, ${EDGE + Math.floor(place / this.columns) * this.row}px)`;
+      if (tile.where !== where) tile.style.transform = tile.where = where;
       const row = this.deck.at(place);
       fill(tile, id, place, row, about);
       tile.wanted = row ? `/tagmask/thumbs/${row.digest}?side=${this.side}` : "";
       if (!fast) this.#picture(tile);
       this.#mark(id, tile);
     }
-    for (const tile of this.spare) if (tile.parentNode) tile.remove();
+    for (const tile of this.spare) tile.remove();
     clearTimeout(this.settling);
     if (fast) this.settling = setTimeout(() => { for (const tile of this.tiles.values()) this.#picture(tile); }, SETTLED_MS);
     this.deck.want(from, to);
@@ -103,7 +104,8 @@ export class Grid {
     tile.shown = tile.marked = null;
     tile.asked = "";
     this.tiles.set(id, tile);
-    this.floor.append(tile);
+    // One that went out of view in this frame stays where it is in the document: only its place and what it shows change.
+    if (!tile.parentNode) this.floor.append(tile);
     return tile;
   }
 

@@ -1,5 +1,5 @@
 // What can be listed: all images, those without tags, what the classifier suggests and doubts, what changed; and the classes.
-import { el, formatNumber, showTab, toast } from "../ui.js";
+import { barred, el, formatNumber, showTab, toast } from "../ui.js";
 import { ClassKeys } from "./classkeys.js";
 
 const SHOWS = [
@@ -73,7 +73,7 @@ export class Rail {
     if (document.activeElement !== this.query) this.query.value = view.query;
     this.name.disabled = this.addButton.disabled = setup.read_only;
     this.askButton.disabled = !setup.may_train || !setup.classifiers.length;
-    this.askButton.title = setup.classifiers.length ? "A trained network looks at every image; it says how sure it is of each class and changes nothing" : "Train a classifier first";
+    this.askButton.title = barred("trainer") || (setup.classifiers.length ? "A trained network looks at every image; it says how sure it is of each class and changes nothing" : "Train a classifier first");
     const { images, run, added } = setup.suggestions;
     this.asked.textContent = images
       ? `${run ?? "A classifier"} looked at ${formatNumber(images)} of ${formatNumber(setup.counts.all)} images, ${new Date(added * 1000).toLocaleDateString("en-GB", { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" })}.`

@@ -15,10 +15,15 @@ export function newTile() {
 
 /** Shows an image's tags and questions; `row` is null while they are not here. */
 export function fill(tile, id, place, row, { classes, view, total }) {
-  tile.id = `ta-${id}`;
-  tile.dataset.place = place;
-  tile.setAttribute("aria-posinset", place + 1);
-  tile.setAttribute("aria-setsize", total);
+  // What is written again though it is the same costs style and layout all the same, for each tile in each frame.
+  const at = `${id} ${place} ${total}`;
+  if (tile.at !== at) {
+    tile.at = at;
+    tile.id = `ta-${id}`;
+    tile.dataset.place = place;
+    tile.setAttribute("aria-posinset", place + 1);
+    tile.setAttribute("aria-setsize", total);
+  }
   const said = row && JSON.stringify([row.id, row.tags, row.scores, view.show, view.least, view.most]);
   if (tile.shown === said && said !== null) return;
   tile.shown = said;

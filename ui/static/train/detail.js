@@ -24,10 +24,10 @@ const WITHOUT_FILM = ["scorer", "affinity", "fuse"];
 const OFFERS = ["labels", "fuse", PIPELINE];
 
 export class Detail {
-  /** `onChange(id)` hears that a job was cancelled, resumed or queued; `onOrder(recipe, options)` of one that the form is to hold. */
-  constructor({ onChange, onOrder, readOnly }) {
+  /** `onChange(id)` hears that a job was cancelled, resumed or queued; `onOrder(recipe, options)` of one that the form is to hold; `barred` says why none can be, or nothing. */
+  constructor({ onChange, onOrder, barred }) {
     this.onChange = onChange;
-    this.readOnly = readOnly;
+    this.barred = barred;
     this.log = new LogTail();
     this.title = el("div", { class: "tr-title" });
     this.actions = el("div", { class: "tr-actions" });
@@ -39,7 +39,7 @@ export class Detail {
     this.chain = new Chain();
     this.evaluation = new Evaluation(() => this.job && this.#actions());
     this.calibration = new Calibration();
-    this.offers = new Offers({ evaluation: this.evaluation, onJob: (id) => this.onChange(id), onOrder, onBusy: () => this.job && this.#actions(), readOnly });
+    this.offers = new Offers({ evaluation: this.evaluation, onJob: (id) => this.onChange(id), onOrder, onBusy: () => this.job && this.#actions(), barred });
     this.numbers = el("div", { class: "tr-numbers" });
     this.told = el("ol", { class: "tr-told" });
     this.command = el("code", {});
@@ -205,8 +205,8 @@ export class Detail {
   }
 
   #actions() {
-    const { job, news, readOnly, busy } = this;
-    const button = (kind, text, title, act) => el("button", { type: "button", class: `tm-button ${kind}`, title, disabled: readOnly || busy !== null, onclick: act }, text);
+    const { job, news, barred, busy } = this;
+    const button = (kind, text, title, act) => el("button", { type: "button", class: `tm-button ${kind}`, title: barred || title, disabled: Boolean(barred) || busy !== null, onclick: act }, text);
     const made = [];
     if (job.state === "queued" || job.state === "running") {
       made.push(button("danger tr-cancel", "Cancel", "Let it finish its step and save, then stop", () => this.#ask("cancel")));

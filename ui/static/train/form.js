@@ -1,5 +1,5 @@
 // The form on the left: what to train on, which recipe, with which numbers.
-import { api, el, formatNumber, getJSON, reviewer, toast } from "../ui.js";
+import { api, barred, el, formatNumber, getJSON, reviewer, toast } from "../ui.js";
 import { readTau } from "../curate/tau.js";
 import { earlierRun, field, firstOf, lookingWith, newestScorer, presetValue } from "./fields.js";
 import { Preview } from "./preview.js";
@@ -157,7 +157,7 @@ export class Form {
     const [ready, title] = all
       ? [setup.candidates, setup.candidates ? "Freeze every image that has a candidate, with its decision and its scores, into a snapshot" : "Make some candidates first"]
       : [accepted, accepted ? "Freeze the accepted masks into a snapshot that runs can train on" : "Accept some candidates in Curate first"];
-    return el("button", { type: "button", class: "tm-button small tr-freeze-go", disabled: !ready || setup.read_only, title, onclick: () => this.#freeze(all) }, all ? "Freeze all candidates" : "Freeze accepted set");
+    return el("button", { type: "button", class: "tm-button small tr-freeze-go", disabled: !ready || setup.read_only, title: barred("trainer") || title, onclick: () => this.#freeze(all) }, all ? "Freeze all candidates" : "Freeze accepted set");
   }
 
   #recipes() {
@@ -266,6 +266,15 @@ export class Form {
     // Only the last order counts.
     this.checking?.abort();
     const { signal } = (this.checking = new AbortController());
+    const why = barred("trainer");
+    this.train.title = why;
+    if (why) {
+      // The server answers this to a trainer only.
+      this.rules.node.hidden = true;
+      this.command.textContent = why;
+      this.copy.hidden = this.train.disabled = true;
+      return;
+    }
     this.rules.ask(this.recipe, this.order(), this.setup, this.data === TAGGED);
     // A refusal is not shown as if it were of the order as it is now.
     if (this.command.classList.contains("bad")) this.command.textContent = "Checking …";

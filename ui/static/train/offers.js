@@ -8,8 +8,8 @@ const OFFERED_ALREADY = ["labels", "fuse", "pipeline"];
 
 export class Offers {
   /** `onJob(id)` hears of a job that was queued; `onOrder(recipe, options)` of one for a person to start; `onBusy()` that the buttons are to be made anew. */
-  constructor({ evaluation, onJob, onOrder, onBusy, readOnly }) {
-    Object.assign(this, { evaluation, onJob, onOrder, onBusy, readOnly });
+  constructor({ evaluation, onJob, onOrder, onBusy, barred }) {
+    Object.assign(this, { evaluation, onJob, onOrder, onBusy, barred });
     // By the ids of their jobs: an answer may come when another job is in view.
     this.offered = new Set();
     this.waits = new Set();
@@ -20,20 +20,20 @@ export class Offers {
     if (job.state !== "done" || !run) return [];
     if ([SCORER, SCORE].includes(job.recipe)) return this.#scoring(job, run);
     if (!run.labels || !AFTER.includes(job.recipe)) return [];
-    const button = (kind, text, title, act, off = false) => el("button", { type: "button", class: `tm-button ${kind}`, title, disabled: off || this.waits.has(job.id), onclick: act }, text);
+    const button = (kind, text, title, act, why = "", off = false) => el("button", { type: "button", class: `tm-button ${kind}`, title: why || title, disabled: Boolean(why) || off || this.waits.has(job.id), onclick: act }, text);
     const up = OFFERED_ALREADY.includes(job.recipe);
     return [
-      button("tr-score", up ? "Score" : "Score again", "Queue a run of the recipe “Mask scores” over the masks that this run made, scored as the last ones were", () => this.#score(job), this.readOnly),
+      button("tr-score", up ? "Score" : "Score again", "Queue a run of the recipe “Mask scores” over the masks that this run made, scored as the last ones were", () => this.#score(job), this.barred),
       up ? null : this.offered.has(job.id)
         ? button("tr-review", "Review the candidates", "Open Curate", () => showTab("curate"))
-        : button("tr-offer", "New candidates", "Put the masks that this run made up for review, beside the old ones", () => this.#offer(job), this.readOnly),
-      up ? null : button("tr-compare", "Compare runs", this.evaluation.comparable ? "What this run measured, against another one" : !this.evaluation.read ? "Looking for other runs that were measured" : "No other run was measured on the same kind of result, so there is nothing to compare", () => this.evaluation.compare(), !this.evaluation.comparable),
+        : button("tr-offer", "New candidates", "Put the masks that this run made up for review, beside the old ones", () => this.#offer(job), this.barred),
+      up ? null : button("tr-compare", "Compare runs", this.evaluation.comparable ? "What this run measured, against another one" : !this.evaluation.read ? "Looking for other runs that were measured" : "No other run was measured on the same kind of result, so there is nothing to compare", () => this.evaluation.compare(), "", !this.evaluation.comparable),
     ].filter(Boolean);
   }
 
   /** What a scorer is for, and what its scores are. */
   #scoring(job, run) {
-    const button = (kind, text, title, act) => el("button", { type: "button", class: `tm-button ${kind}`, title, disabled: this.readOnly, onclick: act }, text);
+    const button = (kind, text, title, act) => el("button", { type: "button", class: `tm-button ${kind}`, title: this.barred || title, disabled: Boolean(this.barred), onclick: act }, text);
     if (job.recipe === SCORER) {
       return run.weights ? [button("primary tr-score-with", "Score masks with this", "Fill the form in for the recipe “Mask scores” with this scorer", () => this.onOrder(SCORE, { scorer: run.weights }))] : [];
     }

@@ -17,6 +17,9 @@ export function readAddress() {
 export function writeAddress(values, { view, camera, settings }) {
   if (!tabVisible("inspect")) return;
   const address = new URLSearchParams(location.hash.slice(1));
+  // An address that names another tab is being followed there: it is not this tab's to change.
+  if ((address.get("tab") ?? "inspect") !== "inspect") return;
+  address.set("tab", "inspect");
   for (const name of [...address.keys()]) if (name.startsWith(SETTING)) address.delete(name);
   for (const name of NAMES) {
     if (values[name]) address.set(name, values[name]);

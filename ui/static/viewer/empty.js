@@ -1,5 +1,5 @@
 // What a workspace without images shows.
-import { el } from "../ui.js";
+import { barred, el } from "../ui.js";
 
 const STEPS = [
   ["Drop a photograph", "One, many, or a zip of them", "M3 5.5A1.5 1.5 0 0 1 4.5 4h15A1.5 1.5 0 0 1 21 5.5v13a1.5 1.5 0 0 1-1.5 1.5h-15A1.5 1.5 0 0 1 3 18.5zM3 16l5-5 4 4 3-3 6 6M15.5 8.5h.01"],
@@ -15,5 +15,5 @@ export function emptyState(onBrowse) {
       el("li", {}, el("svg:svg", { viewBox: "0 0 24 24", "aria-hidden": "true" }, el("svg:path", { d: path })), el("b", {}, title), el("span", {}, about)))),
     onBrowse
       ? el("button", { type: "button", class: "tm-button primary", onclick: onBrowse }, "Choose photographs")
-      : el("p", {}, "This workspace has no images yet, and it is open read-only."));
+      : el("p", {}, `This workspace has no images yet. ${barred("trainer")}`));
 }

@@ -40,7 +40,7 @@ export class Images {
   render() {
     this.list.replaceChildren(...this.rows.map((image) => this.#thumb(image)));
     if (!this.rows.length) {
-      this.list.replaceChildren(el("p", { class: "tmv-none" }, this.search.value ? "No image has this in its name." : "No images yet. Drop some below."));
+      this.list.replaceChildren(el("p", { class: "tmv-none" }, this.search.value ? "No image has this in its name." : `No images yet.${this.drop ? " Drop some below." : ""}`));
     }
     const last = this.offset + this.rows.length;
     this.count.textContent = this.total ? `${formatNumber(this.offset + 1)}–${formatNumber(last)} of ${formatNumber(this.total)}` : "0 images";

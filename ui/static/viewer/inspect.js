@@ -1,5 +1,5 @@
 // The Inspect tab: an image and its tags, through every stage, as the server makes them, on one side or on two.
-import { el, getJSON, onTabVisible, showTab, toast } from "../ui.js";
+import { barred, el, getJSON, onTabVisible, showTab, toast } from "../ui.js";
 import { readAddress, readSettings, readView, readZoom, writeAddress } from "./address.js";
 import { Beside } from "./beside.js";
 import { Camera } from "./camera.js";
@@ -69,7 +69,7 @@ class InspectTab {
     camera.addEventListener("view", () => this.#rest());
     this.shared = { camera, view: this.view, photo: () => this.photo, size: () => this.photo ?? this.image ?? { width: 3, height: 2 } };
     this.vocabularies = new Vocabularies({ options, sides: shown, onTags: (vocabulary) => this.#inspectWhere((side) => side.vocabulary === vocabulary), onImage: (image) => this.#imageChanged(image), onHide: () => this.film.recolourAll() });
-    this.images = new Images({ readOnly: options.read_only, onChoose: (image) => this.show(image), dotsOf: (image) => image.tags.map((name) => this.vocabularies.workspace.colourOf(name)) });
+    this.images = new Images({ readOnly: options.read_only || barred("trainer") !== "", onChoose: (image) => this.show(image), dotsOf: (image) => image.tags.map((name) => this.vocabularies.workspace.colourOf(name)) });
     this.both = ["A", "B"].map((letter) => this.#side(letter));
     this.beside = new Beside({ options, shared: this.shared, both: this.both, sides: shown, image: () => this.image, onErrors: () => this.toggleErrors(), onPass: () => this.#rest() });
     this.film = new Film(this.shared, { sides: shown, onFocus: () => this.#focusChanged() });
@@ -78,12 +78,12 @@ class InspectTab {
     this.weights.list(options.weights, options.weight_problems);
     this.toolbar = new Toolbar({ view: this.view, film: this.film, camera, onView: (recolour) => { this.#rest(); if (recolour) this.film.recolourAll(); else this.film.drawAll(); }, onStep: (by) => this.images.step(by), onCompare: () => this.toggleComparison(), onDifference: () => this.toggleDifference(), onFigure: () => this.figure() });
     this.problems = el("div", { class: "tmv-problems" });
-    this.empty = emptyState(options.read_only ? null : () => this.images.browse());
+    this.empty = emptyState(barred("trainer") ? null : () => this.images.browse());
     this.root.replaceChildren(
       el("aside", { class: "tmv-left", "aria-label": "Image, tags and weights" }, this.images.root, this.vocabularies.roots, this.weights.root),
       el("main", { class: "tmv-centre" }, this.toolbar.root, this.problems, this.empty, this.film.root),
       this.beside.place(this.film, this.shared));
-    if (!options.read_only) dropAnywhere(this.root, (files) => this.images.send(files));
+    if (!barred("trainer")) dropAnywhere(this.root, (files) => this.images.send(files));
     this.#sourcesChanged();
     this.beside.readout.render();
   }

@@ -107,6 +107,8 @@ export class Drawing {
   /** One change from beginning to end: `paint` answers the box it painted. */
   act(paint) {
     if (this.busy) return;
+    // A preview was made of what is painted over now; kept later, it would bring that back.
+    if (this.snap.pending) this.snap.drop();
     this.mask.history.begin();
     this.surface.touch(paint());
     if (this.mask.history.end()) this.changed();

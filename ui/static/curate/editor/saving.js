@@ -1,9 +1,7 @@
 // Saving: the drawn mask to the server as a new version, and what may come back instead.
 import { api, reviewer, session } from "../../ui.js";
+import { newId, NOT_NOW } from "../outbox.js";
 import { packed } from "./packing.js";
-
-// These say "not now" or "not here"; what was drawn is kept and sent again.
-const NOT_NOW = [403, 408, 421, 429];
 
 export class Saver {
   /** `fixed`: the newest drawn mask of the image that the reviewer knows of (a candidate's id), null for none. */
@@ -33,8 +31,4 @@ export class Saver {
       return refused ? { refused: error.message } : { later: error.message };
     }
   }
-}
-
-function newId() {
-  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
