@@ -120,10 +120,17 @@ def similarity(heat: np.ndarray, truth: np.ndarray) -> float:
     one, other = heat.astype(np.float64).ravel(), truth.astype(np.float64).ravel()
     means = one.mean() * other.mean()
     degrees = max(one.size - 1, 1)
-    covariance = float(((one - one.mean()) * (other - other.mean())).sum() / degrees)
-    variances = (one.var() + other.var()) * one.size / degrees
+    one_apart, other_apart = _from_mean(one), _from_mean(other)
+    covariance = float((one_apart * other_apart).sum() / degrees)
+    variances = float(((one_apart**2).sum() + (other_apart**2).sum()) / degrees)
     above = 4 * means * covariance
     below = (one.mean() ** 2 + other.mean() ** 2) * variances
     if above:
         return above / (below + 1e-9)
     return 1.0 if below == 0 else 0.0
+
+
+def _from_mean(values: np.ndarray) -> np.ndarray:
+    """How far each value is from their mean; exactly 0 where all are one, whatever is rounded."""
+    middle = values[0] if values.min() == values.max() else values.mean()
+    return np.asarray(values - middle)

@@ -164,7 +164,8 @@ def test_a_snapshot_that_is_gone_fails_in_a_sentence(
 ) -> None:
     digest = "ab" * 32
     with workspace.store.connections.write() as database:
-        database.execute("INSERT INTO snapshots VALUES (?, 'first', 'ada', 1.0, 3)", [digest])
+        into = "INSERT INTO snapshots (digest, name, frozen_by, frozen_at, count)"
+        database.execute(f"{into} VALUES (?, 'first', 'ada', 1.0, 3)", [digest])
     job = workspace.store.jobs.submit("classify", [], snapshot=digest, by="ada")
     job = until(supervise(), job, ended)
     assert job.state == "failed"

@@ -296,3 +296,19 @@ def test_a_report_opens_from_disk_and_asks_for_nothing(
         context.close()
     finally:
         app.start()
+
+
+def test_a_tab_that_was_pressed_while_the_page_was_loading_stays_open(page: Any, app: Any) -> None:
+    held: list[Any] = []
+    page.route("**/tagmask/static/tabs.js*", lambda route: held.append(route))
+    page.goto(app.url)
+    data = page.get_by_role("tab", name="Data", exact=True)
+    data.click()
+    page.locator('[role="tab"][aria-selected="true"]', has_text="Data").wait_for(timeout=TIMEOUT)
+    while not held:
+        page.wait_for_timeout(50)
+    for late in held:
+        late.continue_()
+    page.wait_for_function("location.hash.includes('tab=data')", timeout=TIMEOUT)
+    page.locator("#tm-data .da-drop").wait_for(timeout=TIMEOUT)
+    assert data.get_attribute("aria-selected") == "true"

@@ -152,5 +152,5 @@ def test_a_long_name_of_a_snapshot_stands_beside_its_button(page: Any) -> None:
     page.get_by_role("tab", name="Data", exact=True).click()
     row = page.locator(".da-snapshots li", has_text=LONG)
     row.wait_for(timeout=TIMEOUT)
-    name, button = (row.locator(part).bounding_box() for part in ("b", "a.tm-button"))
+    name, button = (row.locator(part).bounding_box() for part in ("b", "summary.tm-button"))
     assert name["x"] + name["width"] <= button["x"]

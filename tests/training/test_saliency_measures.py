@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -104,6 +104,7 @@ def test_every_measure_is_what_its_definition_says(seeds: range) -> None:
 
 
 @settings(max_examples=60, deadline=None)
+@example(np.full((5, 6), 51, np.uint8), np.array([[0, *[1] * 5], *[[1] * 6] * 4], np.uint8))
 @given(
     arrays(np.uint8, (5, 6), elements=st.integers(0, 255)),
     arrays(np.uint8, (5, 6), elements=st.integers(0, 1)),

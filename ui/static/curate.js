@@ -1,5 +1,5 @@
 // The Curate tab: a queue of candidate masks, judged by key or button, every decision kept.
-import { el, formatNumber, getJSON, may, onTabVisible, reviewer, session, tabVisible, toast, typing } from "./ui.js";
+import { barred, el, formatNumber, getJSON, may, onTabVisible, reviewer, session, tabVisible, toast, typing } from "./ui.js";
 import { palette } from "./masks.js";
 import { REPEATING } from "./curate/actions.js";
 import { Acts } from "./curate/acts.js";
@@ -252,7 +252,7 @@ class CurateTab {
     for (const button of this.root.querySelectorAll("[data-act]")) {
       const key = this.bindings.shown(button.dataset.act);
       button.querySelector("kbd")?.replaceChildren(key);
-      if (!button.dataset.layer) button.title = this.readOnly && button.dataset.act in this.acts.buttons ? "This workspace is open read-only" : `${button.dataset.title} (key ${key})`;
+      if (!button.dataset.layer) button.title = (button.dataset.act in this.acts.buttons && barred("reviewer")) || `${button.dataset.title} (key ${key})`;
     }
     this.stage.printKeys();
     this.choices.show(this.queue.current);
