@@ -219,7 +219,7 @@ def test_a_link_opens_its_own_tab_in_a_page_that_shows_another(page: Any, app: A
     page.evaluate("location.hash = 'image=scene_2'")
     on(page, "Inspect")
     until(page, "document.querySelector('.tmv-image-name').textContent === 'scene_2'")
-    until(page, "location.hash.includes('tab=inspect') && location.hash.includes('layers=')")
+    until(page, "!location.hash.includes('tab=') && location.hash.includes('layers=')")
     link = page.evaluate("location.hash")
     page.evaluate("location.hash = 'tab=compare&a=run:2&b=run:1&pick=scene_3'")
     on(page, "Compare")

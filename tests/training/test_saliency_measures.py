@@ -58,7 +58,8 @@ def plain_s(heat: np.ndarray, truth: np.ndarray) -> float:
     """Fan et al. written out with sums: 0.5 of the objects, 0.5 of the four regions."""
 
     def mean(values: list[float]) -> float:
-        return sum(values) / len(values)
+        # Of one value the mean is that value, which a rounded sum may miss.
+        return values[0] if min(values) == max(values) else sum(values) / len(values)
 
     def of_object(values: list[float]) -> float:
         x = mean(values)

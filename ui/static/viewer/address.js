@@ -19,7 +19,7 @@ export function writeAddress(values, { view, camera, settings }) {
   const address = new URLSearchParams(location.hash.slice(1));
   // An address that names another tab is being followed there: it is not this tab's to change.
   if ((address.get("tab") ?? "inspect") !== "inspect") return;
-  address.set("tab", "inspect");
+  // It is the first tab, which needs no name; a name of its own would bring back who pressed another tab while this one was opening.
   for (const name of [...address.keys()]) if (name.startsWith(SETTING)) address.delete(name);
   for (const name of NAMES) {
     if (values[name]) address.set(name, values[name]);
