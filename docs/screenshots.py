@@ -68,14 +68,14 @@ def main() -> int:
                 _take(browser, address, *look)
                 _take_curating(browser, address, *look)
                 _take_showing(browser, address, *look)
-            if fresh:
+            if not any((workspace / "runs").glob("*-sal")):
                 _score(browser, address)
             for theme in ("light", "dark"):
                 _take_scores(browser, address, theme, 1440, 900)
             _take_policy(browser, address, "light", 1440, 900)
         # Users of the workspace itself would ask for a login when it is used again.
         shared = Path(scratch) / "shared"
-        shutil.copytree(workspace, shared)
+        _backend("backup", str(workspace), str(shared))
         _backend("users", "add", str(shared), "ada", "--role", "trainer", "--generate")
         with _served(shared) as address:
             for look in LOOKS:
@@ -162,7 +162,7 @@ def _take(browser: Browser, address: str, theme: str, width: int, height: int) -
     _shoot(page, "compare", theme, width)
     page.keyboard.press("c")
     _tab(page, "Train")
-    page.locator("#tm-train .tr-jobs li", has_text="oaa").first.click(timeout=WAIT)
+    page.locator("#tm-train .tr-jobs tr", has_text="oaa").first.click(timeout=WAIT)
     page.locator("#tm-train .tr-canvas").wait_for(timeout=WAIT)
     _shoot(page, "train", theme, width)
     _tab(page, "Data")
