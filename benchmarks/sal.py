@@ -22,7 +22,7 @@ from pathlib import Path
 
 from benchmarks.attention_rows.cache import Kept, kept
 from benchmarks.pipeline import saliency_run
-from benchmarks.sal_rows import base, reviewer, rows
+from benchmarks.sal_rows import base, reviewer, rows, testing
 from benchmarks.sal_rows.plot import plot
 from benchmarks.sal_rows.rows import STRONG, Wanted, keep_alone
 from benchmarks.sal_rows.tables import LAMBDAS, SAME, TAUS, tables
@@ -59,6 +59,7 @@ WANTED = (
     Wanted("s5", TRUE, new=True),
 )
 TRAININGS = tuple(each for each in WANTED if each.name not in SAME)
+NAMES = [*(each.name for each in TRAININGS), *testing.NETWORKS]
 
 
 def main() -> int:
@@ -69,7 +70,7 @@ def main() -> int:
     parser.add_argument("--ecssd", type=Path, help="photographs with salient-object masks")
     parser.add_argument("--saliency", help="another one: classical, network:RUN or folder:DIR")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2], help="(0 1 2)")
-    parser.add_argument("--only", nargs="+", choices=[each.name for each in TRAININGS], default=[])
+    parser.add_argument("--only", nargs="+", choices=NAMES, default=[])
     parser.add_argument(
         "--curation", action=argparse.BooleanOptionalAction, help="it alone; not it"
     )
@@ -109,6 +110,11 @@ def train(given: argparse.Namespace) -> None:
                 for each in TRAININGS
                 if not given.only or each.name in given.only
             ]
+            work += [
+                (name, partial(testing.made, name, stands_on, data, at, ROWS))
+                for name in testing.NETWORKS
+                if not given.only or name in given.only
+            ]
         if given.curation or (given.curation is None and not given.only):
             reviewer.untouched(stands_on, data, at)
             work += [
@@ -122,6 +128,7 @@ def train(given: argparse.Namespace) -> None:
 def told(name: str, make: Callable[[], Kept]) -> None:
     row = make()
     figures = ", ".join(f"{each} {figure['miou']:.1f}" for each, figure in row.figures.items())
+    figures = figures or row.made_of["refused"]
     print(f"{name}, seed {row.seed}, {row.seconds:.0f} s: {figures}", file=sys.stderr, flush=True)
 
 

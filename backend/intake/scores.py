@@ -43,7 +43,7 @@ class ScoreIntake:
         ]
         if self.unoffered:
             said.append(
-                f"{self.unoffered} of the scored masks are not in Curate: press “Offer for review” "
+                f"{self.unoffered} of the scored masks are not in Curate: press “New candidates” "
                 "at the run that made them, and they come with these scores."
             )
         return said + self.refused.told()

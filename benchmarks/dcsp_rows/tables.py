@@ -3,6 +3,7 @@
 import statistics
 from collections.abc import Sequence
 
+from benchmarks.attention_rows.cache import Kept
 from benchmarks.attention_rows.tables import Found, Line, Table, orders, spread, values
 
 TABLES = (
@@ -112,13 +113,21 @@ def tables(found: Found, seeds: Sequence[int]) -> str:
     return "\n\n".join(parts)
 
 
+def why_not(row: Kept | None) -> str:
+    """Why a line has no figure: its training was refused, or is not made yet."""
+    return "not made" if row is None else str(row.made_of.get("refused", "not made"))
+
+
 def figures(table: Table, found: Found, seeds: Sequence[int]) -> str:
     published = any(line.published is not None for line in table.lines)
     head = ["", *(f"seed {seed}" for seed in seeds), "mean", *(["published"] if published else [])]
     lines = [f"| {' | '.join(head)} |", f"|{' --- |' * len(head)}"]
     for line in table.lines:
         by_seed = values(line, found, seeds)
-        cells = [f"{by_seed[seed]:.1f}" if seed in by_seed else "not made" for seed in seeds]
+        cells = [
+            f"{by_seed[seed]:.1f}" if seed in by_seed else why_not(found.get((line.training, seed)))
+            for seed in seeds
+        ]
         cells.append(spread(list(by_seed.values())))
         if published:
             cells.append("" if line.published is None else f"{line.published:.1f}")

@@ -1,4 +1,4 @@
-"""mIoU against decisions spent, as an SVG of two panels: one a way to decide, one line an order."""
+"""mIoU of one size without the CRF against decisions spent, as an SVG: a panel a way to decide."""
 
 import statistics
 from collections.abc import Mapping, Sequence
@@ -54,7 +54,7 @@ def plot(found: Mapping[tuple[str, int], Kept], seeds: Sequence[int]) -> str:
 
 def _values(cell: Cell, found: Mapping[tuple[str, int], Kept], seeds: Sequence[int]) -> list[float]:
     rows = [found.get((cell.name, seed)) for seed in seeds]
-    return [row.figures["val"]["miou"] for row in rows if row is not None]
+    return [row.figures["plain"]["miou"] for row in rows if row is not None]
 
 
 def _place(left: float, point: tuple[int, float], low: float, high: float) -> tuple[float, float]:

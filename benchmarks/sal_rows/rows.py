@@ -5,6 +5,7 @@ import json
 import os
 import platform
 import shutil
+import subprocess
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -55,6 +56,8 @@ MORE_CODE = (
     "benchmarks/sal_rows/reviewer.py",
 )
 KEEPING = threading.Lock()
+# What a table says of a training that had nothing to learn from.
+NO_MASK = "no mask"
 
 
 @dataclass(frozen=True)
@@ -101,16 +104,21 @@ def made(wanted: Wanted, base: Base, data: Path, at: Path, rows: Path) -> Kept:
     if row is not None:
         return row
     folder = at / f"{wanted.name}-{base.seed}"
-    if wanted.only_predict:
-        seconds, network = 0.0, base.labels
-    else:
+    seconds, network = 0.0, base.labels
+    if not wanted.only_predict:
         words = ["--data", str(whole), "--split", STRONG if wanted.alone else FIT, *wanted.words]
         if not wanted.alone:
             words += ["--from", str(base.labels), "--scores", str(base.scores)]
         if not wanted.new:
             words += ["--begin-with", str(base.labels)]
-        seconds, network = learn(words, base.seed, folder, digest), folder
-    found = measured(network, data, folder)
+        network = folder
+        try:
+            seconds = learn(words, base.seed, folder, digest)
+        except subprocess.CalledProcessError:
+            if not refused(folder):
+                raise
+            made_of["refused"] = NO_MASK
+    found = {} if "refused" in made_of else measured(network, data, folder)
     row = Kept(
         digest, wanted.name, "sal", list(wanted.words), base.seed, found, made_of,
         round(seconds, 1), machine(),
@@ -185,6 +193,12 @@ def learn(words: list[str], seed: int, folder: Path, digest: str) -> float:
             seconds += event["time"] - last
         last = event["time"]
     return seconds
+
+
+def refused(folder: Path) -> bool:
+    """Whether a training ended because no mask reaches its tau."""
+    last = (folder / "events.jsonl").read_text(encoding="utf-8").splitlines()[-1]
+    return str(json.loads(last).get("error", "")).startswith("No mask is left")
 
 
 def measured(network: Path, data: Path, folder: Path) -> dict[str, dict[str, Any]]:

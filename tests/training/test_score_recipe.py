@@ -13,6 +13,7 @@ from backend.labels import read_labels, write_labels
 from backend.maps import scoring
 from backend.mask_scorer import MaskScorer, card_of
 from training.correlation import pearson
+from training.recipes.score import methods_of
 
 from .conftest import events_of, paint_voc
 from .scoring import (
@@ -231,3 +232,11 @@ def test_mistakes_are_sentences(
 ):  # fmt: skip
     assert score(data, labels, maps, tmp_path / "out", *more) == 2
     assert f"tagmask: {sentence}" in capsys.readouterr().err
+
+
+def test_a_run_folder_named_after_its_recipe_is_named_once(tmp_path: Path) -> None:
+    for name, called in (("dsrg", "dsrg"), ("third", "dsrg · third")):
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / "config.json").write_text('{"format": 1, "recipe": "dsrg", "settings": {}}')
+        assert methods_of(folder) == ({}, called)

@@ -125,7 +125,7 @@ def methods_of(folder: Path) -> tuple[dict[str, str], str]:
     recipe = read_config(folder)["recipe"] if (folder / CONFIG).is_file() else "labels"
     told = {line["image"]: str(line["method"]) for line in lines_in(folder / SCORES)
             if line.get("method")}  # fmt: skip
-    return told, f"{recipe} · {folder.name}"
+    return told, recipe if folder.name == recipe else f"{recipe} · {folder.name}"
 
 
 def labels_told(folder: Path) -> dict[str, Any]:
