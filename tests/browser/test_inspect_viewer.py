@@ -102,6 +102,9 @@ def test_a_clicked_pixel_is_read_from_every_map_and_kept(inspect: Any) -> None:
     )
     assert len(rows) == inspect.locator(".tmv-grid .tmv-panel").count()
     assert "kept" in inspect.inner_text(".tmv-readout")
+    # No value is cut off at the side.
+    scroll = inspect.locator(".tmv-readout-scroll")
+    assert scroll.evaluate("(each) => each.scrollWidth <= each.clientWidth")
     assert inspect.locator(".tmv-cross.pinned:not([hidden])").count() == len(rows)
     inspect.keyboard.press("Escape")
     inspect.wait_for_timeout(150)

@@ -50,7 +50,9 @@ export class Readout {
 
   #row(panel, point) {
     const read = panel.readAt(point);
-    return read && el("tr", { title: read.title }, name(panel.stage, panel.step.textContent), el("td", { class: "tmv-of" }, panel.tag ?? ""), el("td", { class: "tmv-value" }, readingNodes(read, { bar: true })));
+    // What is of no tag is said in words, which take the tag's place as well.
+    const tag = panel.tag ? el("td", { class: "tmv-of", title: panel.tag }, panel.tag) : null;
+    return read && el("tr", { title: read.title }, name(panel.stage, panel.step.textContent), tag, el("td", { class: "tmv-value", colspan: tag ? 1 : 2 }, readingNodes(read, { bar: true })));
   }
 
   /** One row for each stage and tag that either side has; the final maps of both share one. */
