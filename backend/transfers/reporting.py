@@ -50,11 +50,13 @@ class Report:
         self.said = [*before[: MOST_SAID - 1], sentence]
 
     def __call__(self, done: int, total: int) -> None:
-        """Tells of progress, and keeps it where the last time is a while ago."""
+        """Tells of progress, and keeps it where the last time is a while ago, or it was the last:
+        a cancel is heeded up to the very end.
+        """
         self.done, self.total = done, total
         if self._tell:
             self._tell(done, total)
-        if time.monotonic() - self._kept_at > _KEPT_EVERY:
+        if done >= total or time.monotonic() - self._kept_at > _KEPT_EVERY:
             self.keep()
 
     def keep(self) -> None:
